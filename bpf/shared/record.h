@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0-only
+ *
+ * The records that the BPF programs hand to the collector, and the maps' keys and values that both
+ * sides touch. Included by bpf/ (kernel) and collector/ (user space): fixed-width types only, padding
+ * spelled out and zeroed, sizes asserted on both sides. A reader accepts a longer record than it knows.
+ */
+#ifndef TP_RECORD_H
+#define TP_RECORD_H
+
+#ifndef __bpf__
+#include <stdint.h>
+typedef uint8_t tp_u8;
+typedef uint16_t tp_u16;
+typedef uint32_t tp_u32;
+typedef uint64_t tp_u64;
+#else
+typedef unsigned char tp_u8;
+typedef unsigned short tp_u16;
+typedef unsigned int tp_u32;
+typedef unsigned long long tp_u64;
+#endif
+
+#define TP_RECORD_VERSION 1
+
+/* Payload bytes that one data record can hold at the most. */
+#define TP_CHUNK_BYTES_MAX (64u * 1024u)
+/* Bytes of one SSL_read or SSL_write that are copied; what is beyond is counted as lost (too_long). */
+#define TP_CALL_BYTES_MAX (16u * 1024u * 1024u)
+#define TP_COMM_BYTES 16
+
+enum tp_record_type {
+    TP_RECORD_DATA = 1,  /* data ring: struct tp_data_record */
+    TP_RECORD_CLOSE = 2, /* data ring: struct tp_close_record */
+    TP_RECORD_FORK = 3,  /* process ring: struct tp_process_record */
+    TP_RECORD_EXEC = 4,  /* process ring */
+    TP_RECORD_EXIT = 5,  /* process ring; the thread group leader's exit */
+};
+
+enum tp_direction {
+    TP_DIR_READ = 0,  /* the process received these bytes */
+    TP_DIR_WRITE = 1, /* the process sent these bytes */
+};
+
+/* Why bytes or records are missing; index of struct tp_counters.lost_bytes and .lost_records. */
+enum tp_loss_reason {
+    TP_LOSS_RING_FULL = 0, /* bpf_ringbuf_reserve failed */
+    TP_LOSS_READ_FAULT,    /* the process's memory could not be read */
+    TP_LOSS_MAP_FULL,      /* no room for the stream, the pending call or the process */
+    TP_LOSS_TOO_LONG,      /* beyond TP_CALL_BYTES_MAX in one call */
+    TP_LOSS_NO_ENTRY,      /* a return was seen whose entry was not (attached in mid-call) */
+    TP_LOSS_REASONS
+};
+
+/* Common head of every record. `size` is the whole record's length in bytes, head included; data
+ * records are reserved in size classes, so the ring's length may be greater. */
+struct tp_record_head {
+    tp_u16 type; /* enum tp_record_type */
+    tp_u16 version;
+    tp_u32 size;
+    tp_u64 time_ns; /* CLOCK_MONOTONIC, when the record was made (for data: at return) */
+    tp_u32 pid;     /* thread group id, in the initial PID namespace */
+    tp_u32 tid;
+};
+
+/* One piece of what a TLS call moved. A call of n bytes gives ceil(n / TP_CHUNK_BYTES_MAX) records, of
+ * which any may be missing: the offsets tell. Offsets count bytes accepted since the stream was first
+ * seen, whether or not they were copied, so that a hole has an exact place and length. */
+struct tp_data_record {
+    struct tp_record_head head;
+    tp_u64 conn;        /* the stack's connection object, e.g. the SSL pointer */
+    tp_u64 generation;  /* CLOCK_MONOTONIC ns at which (pid, conn) was first seen: unique with them */
+    tp_u64 entry_ns;    /* when the call was entered */
+    tp_u64 offset;      /* of data[0] in this direction */
+    tp_u64 peer_offset; /* bytes moved in the other direction when this record was made */
+    tp_u32 length;      /* payload bytes that this record stands for */
+    tp_u8 direction;    /* enum tp_direction */
+    tp_u8 failed;       /* 1: the bytes could not be read; no payload follows (counted READ_FAULT) */
+    tp_u8 pad[2];
+    /* tp_u8 data[length] follows */
+};
+
+/* A connection object is gone (SSL_free) or reused (SSL_new). The final offsets reveal a hole at the end. */
+struct tp_close_record {
+    struct tp_record_head head;
+    tp_u64 conn;
+    tp_u64 generation;
+    tp_u64 offset[2]; /* by enum tp_direction */
+};
+
+struct tp_process_record {
+    struct tp_record_head head; /* head.pid: the process itself (FORK: the child) */
+    tp_u32 parent_pid;
+    tp_u32 exit_code; /* EXIT: as wait status */
+    tp_u64 start_ns;  /* process start, CLOCK_BOOTTIME, as in /proc/PID/stat but in ns */
+    char comm[TP_COMM_BYTES];
+};
+
+/* Value of the stream table: key struct tp_stream_key. */
+struct tp_stream_key {
+    tp_u64 conn;
+    tp_u32 pid;
+    tp_u32 pad;
+};
+
+struct tp_stream_state {
+    tp_u64 generation;
+    tp_u64 offset[2];    /* bytes accepted, by enum tp_direction */
+    tp_u64 lost_bytes;   /* of those, not copied */
+    tp_u32 lost_records; /* reserves and reads that failed */
+    tp_u32 pad;
+};
+
+/* Per-CPU ledger. For all streams and at any rest: seen = copied + sum(lost_bytes). */
+struct tp_counters {
+    tp_u64 seen_bytes;
+    tp_u64 copied_bytes;
+    tp_u64 records;
+    tp_u64 lost_bytes[TP_LOSS_REASONS];
+    tp_u64 lost_records[TP_LOSS_REASONS];
+    tp_u64 lost_processes; /* fork, exec or exit records that found no room */
+};
+
+_Static_assert(sizeof(struct tp_record_head) == 24, "record head");
+_Static_assert(sizeof(struct tp_data_record) == 72, "data record");
+_Static_assert(sizeof(struct tp_close_record) == 56, "close record");
+_Static_assert(sizeof(struct tp_process_record) == 56, "process record");
+_Static_assert(sizeof(struct tp_stream_key) == 16, "stream key");
+_Static_assert(sizeof(struct tp_stream_state) == 40, "stream state");
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT
+ * The plugin interface. A plugin is one constant descriptor; built-in and loaded ones use the same macro
+ * and take the same path. Plugins include this header (and event.h) alone; host services reach them as
+ * tables of functions. Everything here is single-threaded per call of an operation.
+ */
+#ifndef TOKPROF_PLUGIN_H
+#define TOKPROF_PLUGIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TP_PLUGIN_MAGIC 0x4b4f5450u /* "PTOK", little endian */
+#define TP_PLUGIN_ABI 1
+
+enum tp_plugin_kind {
+    TP_PLUGIN_TLS = 1,
+    TP_PLUGIN_PROVIDER = 2,
+    TP_PLUGIN_ENGINE = 3,
+    TP_PLUGIN_AGENT = 4,
+    TP_PLUGIN_OUTPUT = 5,
+};
+
+struct tp_tls_ops;
+struct tp_provider_ops;
+
+struct tp_plugin {
+    uint32_t magic; /* TP_PLUGIN_MAGIC */
+    uint32_t abi;   /* TP_PLUGIN_ABI */
+    uint32_t size;  /* sizeof(struct tp_plugin) of the plugin's build */
+    uint32_t kind;  /* enum tp_plugin_kind */
+    const char *name;    /* [a-z0-9_]+, unique: "tls_openssl" */
+    const char *version; /* the plugin's own */
+    const char *summary; /* one line */
+    uint64_t capabilities; /* bits by kind; 0 so far */
+    const char *const *options; /* NULL-terminated "name=meaning", or NULL */
+    union {
+        const struct tp_tls_ops *tls;
+        const struct tp_provider_ops *provider;
+        const void *any;
+    } ops;
+};
+
+/* TP_PLUGIN(descriptor): a built-in plugin puts a pointer to it into the section that the registry walks
+ * (the build defines TP_PLUGIN_BUILTIN); a loaded one exports it under a fixed symbol. */
+#ifdef TP_PLUGIN_BUILTIN
+#define TP_PLUGIN(descriptor)                                                                      \
+    __attribute__((section("tp_plugins"), used)) static const struct tp_plugin *const              \
+        tp_plugin_entry = &(descriptor)
+#else
+#define TP_PLUGIN(descriptor)                                                                      \
+    __attribute__((visibility("default"))) const struct tp_plugin *const tp_plugin_entry =         \
+        &(descriptor)
+#endif
+
+/* ---- TLS stacks: where plaintext passes ------------------------------------------------------------ */
+
+enum tp_tls_site_kind {
+    TP_TLS_WRITE,    /* int f(conn, buf, int n): returns bytes accepted, <= 0 none */
+    TP_TLS_READ,     /* int f(conn, buf, int n): returns bytes delivered, <= 0 none */
+    TP_TLS_WRITE_EX, /* int f(conn, buf, size_t n, size_t *ret_n): 1 on success */
+    TP_TLS_READ_EX,  /* same */
+    TP_TLS_NEW,      /* conn *f(...): a new connection object */
+    TP_TLS_FREE,     /* void f(conn) */
+};
+
+struct tp_tls_site {
+    enum tp_tls_site_kind kind;
+    uint64_t file_offset; /* of the function's first instruction */
+    const char *symbol;   /* static string, or NULL where found otherwise */
+};
+
+/* An ELF file, opened by the host. */
+struct tp_elf_view {
+    void *host;
+    const char *path; /* for messages */
+    /* File offset of a defined function symbol (.dynsym first, then .symtab). 0, or -ENOENT. */
+    int (*symbol)(void *host, const char *name, uint64_t *ret_file_offset);
+};
+
+struct tp_tls_ops {
+    const char *stack; /* transport.tls: "openssl" ... */
+    /* How sure the plugin is that this file contains its stack: 0 (no) to 100. */
+    int (*probe)(const struct tp_elf_view *elf);
+    /* Fills up to max sites; returns how many, or negative errno. Called only after probe() > 0. */
+    int (*locate)(const struct tp_elf_view *elf, struct tp_tls_site *ret_sites, size_t max);
+};
+
+/* ---- JSON, as the incremental scanner hands it out -------------------------------------------------- */
+
+enum tp_json_type {
+    TP_JSON_OBJECT_BEGIN,
+    TP_JSON_OBJECT_END,
+    TP_JSON_ARRAY_BEGIN,
+    TP_JSON_ARRAY_END,
+    TP_JSON_STRING, /* one decoded UTF-8 fragment; `first` and `last` mark the string's ends */
+    TP_JSON_NUMBER, /* text as written */
+    TP_JSON_TRUE,
+    TP_JSON_FALSE,
+    TP_JSON_NULL,
+};
+
+struct tp_json_event {
+    enum tp_json_type type;
+    bool first, last; /* of a string's fragments; both true for everything else */
+    const char *data; /* STRING, NUMBER: not NUL-terminated; valid during the call */
+    size_t len;
+};
+
+/* Which places of a document a plugin wants: `pattern` is keys joined by '.', "[]" any array element, and
+ * "*" any key: "messages[].content[].text". A leading "[]." may be written for documents that come in an
+ * array. `whole` asks for a string in one piece (to 4 KiB; longer ones come cut, with `last` false). The
+ * table ends with a NULL pattern. `action` comes back with each event at that place, containers'
+ * begin and end included. Patterns are compiled once per API. */
+struct tp_json_rule {
+    const char *pattern;
+    int action;
+    bool whole;
+};
+
+/* ---- Providers: what a model API's requests and answers mean ---------------------------------------- */
+
+struct tp_http_view {
+    const char *method;
+    const char *path;  /* target without query string */
+    const char *query; /* after '?', or "" */
+    const char *host;  /* Host header, or "" */
+    int status;        /* 0 in a request */
+    void *host_data;
+    /* Value of a header, name in lower case; NULL if absent. */
+    const char *(*header)(void *host_data, const char *name);
+};
+
+enum tp_usage_field {
+    TP_USAGE_INPUT,          /* inclusive of cache reads and writes */
+    TP_USAGE_CACHE_READ,
+    TP_USAGE_CACHE_WRITE,
+    TP_USAGE_CACHE_WRITE_5M,
+    TP_USAGE_CACHE_WRITE_1H,
+    TP_USAGE_OUTPUT,         /* inclusive of reasoning */
+    TP_USAGE_REASONING,
+    TP_USAGE_FIELDS
+};
+
+enum tp_modality { TP_TEXT, TP_IMAGE, TP_AUDIO, TP_VIDEO, TP_MODALITIES };
+
+enum tp_call_string {
+    TP_CALL_MODEL,         /* request's or answer's, by the phase in which it is set */
+    TP_CALL_STOP_REASON,
+    TP_CALL_SERVICE_TIER,
+    TP_CALL_RESPONSE_ID,
+    TP_CALL_PREVIOUS_ID,
+    TP_CALL_SESSION,
+    TP_CALL_STRINGS
+};
+
+enum tp_block_kind {
+    TP_BLOCK_SYSTEM,
+    TP_BLOCK_TOOL_SCHEMA,
+    TP_BLOCK_USER,
+    TP_BLOCK_ASSISTANT,
+    TP_BLOCK_REASONING,
+    TP_BLOCK_TOOL_CALL,
+    TP_BLOCK_TOOL_RESULT,
+    TP_BLOCK_IMAGE,
+    TP_BLOCK_DOCUMENT,
+    TP_BLOCK_AUDIO,
+    TP_BLOCK_VIDEO,
+    TP_BLOCK_OTHER,
+};
+
+/* Order of the request's blocks, whatever the order on the wire. */
+enum tp_section { TP_SECTION_TOOLS, TP_SECTION_SYSTEM, TP_SECTION_MESSAGES, TP_SECTION_OUTPUT };
+
+struct tp_block; /* open while the plugin fills it; owned by the host */
+struct tp_call;  /* the call being read; owned by the host */
+
+/* What the host does for a provider plugin. A block is opened when its content begins, filled as pieces
+ * arrive, described when kind and name are known (which may be last), and closed; several may be open. */
+struct tp_call_host {
+    uint32_t size; /* sizeof(struct tp_call_host) */
+
+    void (*set_string)(struct tp_call *, enum tp_call_string, const char *s, size_t n);
+    void (*set_streamed)(struct tp_call *, bool streamed);
+    /* value < 0 is ignored, so that a null leaves what an earlier event said. */
+    void (*set_usage)(struct tp_call *, enum tp_usage_field, int64_t tokens);
+    void (*set_modality)(struct tp_call *, bool output, enum tp_modality, int64_t tokens);
+    /* The answer says that it failed (an error object, or an error event in mid-stream). */
+    void (*set_failed)(struct tp_call *);
+    /* The answer said that it is whole (its final event). */
+    void (*set_finished)(struct tp_call *);
+    /* This piece of the answer carries model output: marks first and last token time. */
+    void (*output_seen)(struct tp_call *);
+
+    /* NULL past the host's ceiling on blocks (counted); all block functions take NULL. */
+    struct tp_block *(*block_open)(struct tp_call *, enum tp_section, enum tp_block_kind);
+    void (*block_text)(struct tp_block *, const char *s, size_t n);
+    /* JSON whose layout must not matter: events of a subtree (captured) or text in pieces (parsed by the
+     * host). Both give the same identity for the same value. */
+    void (*block_json_event)(struct tp_block *, const struct tp_json_event *);
+    void (*block_json_key)(struct tp_block *, const char *key, size_t n);
+    void (*block_json_text)(struct tp_block *, const char *s, size_t n);
+    void (*block_kind)(struct tp_block *, enum tp_block_kind);
+    void (*block_name)(struct tp_block *, const char *s, size_t n);
+    void (*block_call_id)(struct tp_block *, const char *s, size_t n);
+    void (*block_failed)(struct tp_block *);
+    /* Done; an empty one (no content, no name) is dropped. */
+    void (*block_close)(struct tp_block *);
+    void (*block_discard)(struct tp_block *);
+};
+
+struct tp_call_cx {
+    const struct tp_call_host *host;
+    struct tp_call *call;
+    void *state; /* state_size bytes, zeroed at begin */
+};
+
+#define TP_MATCH_NOT_A_CALL (-1) /* this endpoint is the provider's, but is no model call (listing, counting) */
+
+struct tp_provider_api {
+    const char *name;     /* "anthropic.messages" */
+    const char *provider; /* "anthropic" */
+    size_t state_size;
+    /* From the request's head alone: 0 (not by path) to 100, or TP_MATCH_NOT_A_CALL. */
+    int (*match)(const struct tp_http_view *request);
+    const struct tp_json_rule *request_rules;
+    const struct tp_json_rule *response_rules; /* the answer's document, and each document of a stream */
+    /* Keys by which usage is found again after a hole, e.g. {"usage", NULL}: the host searches the raw text
+     * for "key": and scans the value as if at `response_anchor_path`. */
+    const char *const *anchors;
+    /* Begins and ends may be NULL. `event` is the SSE event's name, or "". */
+    void (*request_begin)(struct tp_call_cx *);
+    void (*request_json)(struct tp_call_cx *, int action, const struct tp_json_event *);
+    void (*request_end)(struct tp_call_cx *);
+    void (*document_begin)(struct tp_call_cx *, const char *event);
+    void (*response_json)(struct tp_call_cx *, int action, const struct tp_json_event *);
+    void (*document_end)(struct tp_call_cx *);
+    void (*response_end)(struct tp_call_cx *);
+    /* After all is read: how much this looked like the API by its bodies, 0 to 100. Decides where no path did. */
+    int (*shape)(const struct tp_call_cx *);
+};
+
+struct tp_provider_ops {
+    const struct tp_provider_api *const *apis; /* NULL-terminated */
+};
+
+#endif
