@@ -75,7 +75,7 @@ struct tp_data_record {
     tp_u32 length;      /* payload bytes that this record stands for */
     tp_u8 direction;    /* enum tp_direction */
     tp_u8 failed;       /* 1: the bytes could not be read; no payload follows (counted READ_FAULT) */
-    tp_u8 pad[2];
+    tp_u16 stack;       /* which TLS stack's probe made this: the probe's attach cookie */
     /* tp_u8 data[length] follows */
 };
 
