@@ -20,7 +20,8 @@ void tp_buf_init(struct tp_buf *b, size_t max_bytes);
 /* Frees the storage; the buffer is empty and usable again, with the same ceiling. NULL is fine. */
 void tp_buf_done(struct tp_buf *b);
 
-/* Appends n bytes. 0; -ENOSPC past the ceiling and -ENOMEM without memory, both leaving it unchanged. */
+/* Appends n bytes. 0; -ENOSPC past the ceiling and -ENOMEM without memory, both leaving it
+ * unchanged. */
 int tp_buf_add(struct tp_buf *b, const void *data, size_t n);
 
 /* Drops the first n bytes (all, if n > len). */

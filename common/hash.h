@@ -45,8 +45,9 @@ void tp_hash_key_from(struct tp_hash_key *ret_key, const uint8_t bytes[TP_HASH_K
  * 0 or negative errno; -EBADMSG when the file is not a key; -EPERM when others may read it. */
 int tp_hash_key_load(struct tp_hash_key *ret_key, const char *path);
 
-/* Where the installation's key lives for this user: $TOKPROF_KEY_FILE, else $XDG_CONFIG_HOME/tokprof/key,
- * else HOME/.config/tokprof/key. `home` is the user's home directory. 0 or -ENAMETOOLONG. */
+/* Where the installation's key lives for this user: $TOKPROF_KEY_FILE, else
+ * $XDG_CONFIG_HOME/tokprof/key, else HOME/.config/tokprof/key. `home` is the user's home directory.
+ * 0 or -ENAMETOOLONG. */
 int tp_hash_key_path(char *ret_path, size_t size, const char *home);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Messages to people, on standard error, one line each, prefixed "tokprof: ". Only programs (main files
- * and the record command) use it; library code returns errors.
+ * Messages to people, on standard error, one line each, prefixed "tokprof: ". Only programs (main
+ * files and the record command) use it; library code returns errors.
  */
 #ifndef TP_LOG_H
 #define TP_LOG_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Writes one event as a MessagePack map (msgpack-c underneath). Containers count their own entries, so
- * that keys with unknown values can simply be left out.
+ * Writes one event as a MessagePack map (msgpack-c underneath). Containers count their own entries,
+ * so that keys with unknown values can simply be left out.
  */
 #ifndef TP_PACK_H
 #define TP_PACK_H
@@ -28,7 +28,8 @@ void tp_pack_done(struct tp_pack *p);
 /* Empties it for the next event; keeps the storage. */
 void tp_pack_clear(struct tp_pack *p);
 
-/* A map or array begins: at the top, as the value of the last tp_pack_key(), or as an array's next item. */
+/* A map or array begins: at the top, as the value of the last tp_pack_key(), or as an array's next
+ * item. */
 void tp_pack_map_begin(struct tp_pack *p);
 void tp_pack_array_begin(struct tp_pack *p);
 void tp_pack_end(struct tp_pack *p);
@@ -42,7 +43,8 @@ void tp_pack_bin(struct tp_pack *p, const void *data, size_t n);
 void tp_pack_u64(struct tp_pack *p, uint64_t value);
 void tp_pack_bool(struct tp_pack *p, bool value);
 
-/* Key and value in one; a NULL or empty string, and a negative ("unknown") number, write nothing. */
+/* Key and value in one; a NULL or empty string, and a negative ("unknown") number, write nothing.
+ */
 void tp_pack_kv_str(struct tp_pack *p, const char *key, const char *value);
 void tp_pack_kv_u64(struct tp_pack *p, const char *key, uint64_t value);
 void tp_pack_kv_known(struct tp_pack *p, const char *key, int64_t value);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The plugin interface. A plugin is one constant descriptor; built-in and loaded ones use the same macro
- * and take the same path. Plugins include this header (and event.h) alone; host services reach them as
- * tables of functions. Everything here is single-threaded per call of an operation.
+ * The plugin interface. A plugin is one constant descriptor; built-in and loaded ones use the same
+ * macro and take the same path. Plugins include this header (and event.h) alone; host services
+ * reach them as tables of functions. Everything here is single-threaded per call of an operation.
  */
 #ifndef TOKPROF_PLUGIN_H
 #define TOKPROF_PLUGIN_H
@@ -25,14 +25,14 @@ struct tp_tls_ops;
 struct tp_provider_ops;
 
 struct tp_plugin {
-    uint32_t magic; /* TP_PLUGIN_MAGIC */
-    uint32_t abi;   /* TP_PLUGIN_ABI */
-    uint32_t size;  /* sizeof(struct tp_plugin) of the plugin's build */
-    uint32_t kind;  /* enum tp_plugin_kind */
-    const char *name;    /* [a-z0-9_]+, unique: "tls_openssl" */
-    const char *version; /* the plugin's own */
-    const char *summary; /* one line */
-    uint64_t capabilities; /* bits by kind; 0 so far */
+    uint32_t magic;             /* TP_PLUGIN_MAGIC */
+    uint32_t abi;               /* TP_PLUGIN_ABI */
+    uint32_t size;              /* sizeof(struct tp_plugin) of the plugin's build */
+    uint32_t kind;              /* enum tp_plugin_kind */
+    const char *name;           /* [a-z0-9_]+, unique: "tls_openssl" */
+    const char *version;        /* the plugin's own */
+    const char *summary;        /* one line */
+    uint64_t capabilities;      /* bits by kind; 0 so far */
     const char *const *options; /* NULL-terminated "name=meaning", or NULL */
     union {
         const struct tp_tls_ops *tls;
@@ -41,19 +41,20 @@ struct tp_plugin {
     } ops;
 };
 
-/* TP_PLUGIN(descriptor): a built-in plugin puts a pointer to it into the section that the registry walks
- * (the build defines TP_PLUGIN_BUILTIN); a loaded one exports it under a fixed symbol. */
+/* TP_PLUGIN(descriptor): a built-in plugin puts a pointer to it into the section that the registry
+ * walks (the build defines TP_PLUGIN_BUILTIN); a loaded one exports it under a fixed symbol. */
 #ifdef TP_PLUGIN_BUILTIN
 #define TP_PLUGIN(descriptor)                                                                      \
-    __attribute__((section("tp_plugins"), used)) static const struct tp_plugin *const              \
-        tp_plugin_entry = &(descriptor)
+    __attribute__((section("tp_plugins"),                                                          \
+                   used)) static const struct tp_plugin *const tp_plugin_entry = &(descriptor)
 #else
 #define TP_PLUGIN(descriptor)                                                                      \
     __attribute__((visibility("default"))) const struct tp_plugin *const tp_plugin_entry =         \
         &(descriptor)
 #endif
 
-/* ---- TLS stacks: where plaintext passes ------------------------------------------------------------ */
+/* ---- TLS stacks: where plaintext passes
+ * ------------------------------------------------------------ */
 
 enum tp_tls_site_kind {
     TP_TLS_WRITE,    /* int f(conn, buf, int n): returns bytes accepted, <= 0 none */
@@ -86,7 +87,8 @@ struct tp_tls_ops {
     int (*locate)(const struct tp_elf_view *elf, struct tp_tls_site *ret_sites, size_t max);
 };
 
-/* ---- JSON, as the incremental scanner hands it out -------------------------------------------------- */
+/* ---- JSON, as the incremental scanner hands it out
+ * -------------------------------------------------- */
 
 enum tp_json_type {
     TP_JSON_OBJECT_BEGIN,
@@ -107,18 +109,20 @@ struct tp_json_event {
     size_t len;
 };
 
-/* Which places of a document a plugin wants: `pattern` is keys joined by '.', "[]" any array element, and
- * "*" any key: "messages[].content[].text". A leading "[]." may be written for documents that come in an
- * array. `whole` asks for a string in one piece (to 4 KiB; longer ones come cut, with `last` false). The
- * table ends with a NULL pattern. `action` comes back with each event at that place, containers'
- * begin and end included. Patterns are compiled once per API. */
+/* Which places of a document a plugin wants: `pattern` is keys joined by '.', "[]" any array
+ * element, and
+ * "*" any key: "messages[].content[].text". A leading "[]." may be written for documents that come
+ * in an array. `whole` asks for a string in one piece (to 4 KiB; longer ones come cut, with `last`
+ * false). The table ends with a NULL pattern. `action` comes back with each event at that place,
+ * containers' begin and end included. Patterns are compiled once per API. */
 struct tp_json_rule {
     const char *pattern;
     int action;
     bool whole;
 };
 
-/* ---- Providers: what a model API's requests and answers mean ---------------------------------------- */
+/* ---- Providers: what a model API's requests and answers mean
+ * ---------------------------------------- */
 
 struct tp_http_view {
     const char *method;
@@ -132,12 +136,12 @@ struct tp_http_view {
 };
 
 enum tp_usage_field {
-    TP_USAGE_INPUT,          /* inclusive of cache reads and writes */
+    TP_USAGE_INPUT, /* inclusive of cache reads and writes */
     TP_USAGE_CACHE_READ,
     TP_USAGE_CACHE_WRITE,
     TP_USAGE_CACHE_WRITE_5M,
     TP_USAGE_CACHE_WRITE_1H,
-    TP_USAGE_OUTPUT,         /* inclusive of reasoning */
+    TP_USAGE_OUTPUT, /* inclusive of reasoning */
     TP_USAGE_REASONING,
     TP_USAGE_FIELDS
 };
@@ -145,7 +149,7 @@ enum tp_usage_field {
 enum tp_modality { TP_TEXT, TP_IMAGE, TP_AUDIO, TP_VIDEO, TP_MODALITIES };
 
 enum tp_call_string {
-    TP_CALL_MODEL,         /* request's or answer's, by the phase in which it is set */
+    TP_CALL_MODEL, /* request's or answer's, by the phase in which it is set */
     TP_CALL_STOP_REASON,
     TP_CALL_SERVICE_TIER,
     TP_CALL_RESPONSE_ID,
@@ -175,8 +179,9 @@ enum tp_section { TP_SECTION_TOOLS, TP_SECTION_SYSTEM, TP_SECTION_MESSAGES, TP_S
 struct tp_block; /* open while the plugin fills it; owned by the host */
 struct tp_call;  /* the call being read; owned by the host */
 
-/* What the host does for a provider plugin. A block is opened when its content begins, filled as pieces
- * arrive, described when kind and name are known (which may be last), and closed; several may be open. */
+/* What the host does for a provider plugin. A block is opened when its content begins, filled as
+ * pieces arrive, described when kind and name are known (which may be last), and closed; several
+ * may be open. */
 struct tp_call_host {
     uint32_t size; /* sizeof(struct tp_call_host) */
 
@@ -195,8 +200,8 @@ struct tp_call_host {
     /* NULL past the host's ceiling on blocks (counted); all block functions take NULL. */
     struct tp_block *(*block_open)(struct tp_call *, enum tp_section, enum tp_block_kind);
     void (*block_text)(struct tp_block *, const char *s, size_t n);
-    /* JSON whose layout must not matter: events of a subtree (captured) or text in pieces (parsed by the
-     * host). Both give the same identity for the same value. */
+    /* JSON whose layout must not matter: events of a subtree (captured) or text in pieces (parsed
+     * by the host). Both give the same identity for the same value. */
     void (*block_json_event)(struct tp_block *, const struct tp_json_event *);
     void (*block_json_key)(struct tp_block *, const char *key, size_t n);
     void (*block_json_text)(struct tp_block *, const char *s, size_t n);
@@ -215,7 +220,8 @@ struct tp_call_cx {
     void *state; /* state_size bytes, zeroed at begin */
 };
 
-#define TP_MATCH_NOT_A_CALL (-1) /* this endpoint is the provider's, but is no model call (listing, counting) */
+#define TP_MATCH_NOT_A_CALL                                                                        \
+    (-1) /* this endpoint is the provider's, but is no model call (listing, counting) */
 
 struct tp_provider_api {
     const char *name;     /* "anthropic.messages" */
@@ -224,9 +230,10 @@ struct tp_provider_api {
     /* From the request's head alone: 0 (not by path) to 100, or TP_MATCH_NOT_A_CALL. */
     int (*match)(const struct tp_http_view *request);
     const struct tp_json_rule *request_rules;
-    const struct tp_json_rule *response_rules; /* the answer's document, and each document of a stream */
-    /* Keys by which usage is found again after a hole, e.g. {"usage", NULL}: the host searches the raw text
-     * for "key": and scans the value as if at `response_anchor_path`. */
+    const struct tp_json_rule
+        *response_rules; /* the answer's document, and each document of a stream */
+    /* Keys by which usage is found again after a hole, e.g. {"usage", NULL}: the host searches the
+     * raw text for "key": and scans the value as if at `response_anchor_path`. */
     const char *const *anchors;
     /* Begins and ends may be NULL. `event` is the SSE event's name, or "". */
     void (*request_begin)(struct tp_call_cx *);
@@ -236,7 +243,8 @@ struct tp_provider_api {
     void (*response_json)(struct tp_call_cx *, int action, const struct tp_json_event *);
     void (*document_end)(struct tp_call_cx *);
     void (*response_end)(struct tp_call_cx *);
-    /* After all is read: how much this looked like the API by its bodies, 0 to 100. Decides where no path did. */
+    /* After all is read: how much this looked like the API by its bodies, 0 to 100. Decides where
+     * no path did. */
     int (*shape)(const struct tp_call_cx *);
 };
 
