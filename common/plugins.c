@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/plugins.h"
 
-/* The linker gives the bounds of the section that TP_PLUGIN fills; weak, for programs without plugins. */
+/* The linker gives the bounds of the section that TP_PLUGIN fills; weak, for programs without
+ * plugins. */
 extern const struct tp_plugin *const __start_tp_plugins[] __attribute__((weak));
 extern const struct tp_plugin *const __stop_tp_plugins[] __attribute__((weak));
 
