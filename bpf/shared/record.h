@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only
  *
  * The records that the BPF programs hand to the collector, and the maps' keys and values that both
- * sides touch. Included by bpf/ (kernel) and collector/ (user space): fixed-width types only, padding
- * spelled out and zeroed, sizes asserted on both sides. A reader accepts a longer record than it knows.
+ * sides touch. Included by bpf/ (kernel) and collector/ (user space): fixed-width types only,
+ * padding spelled out and zeroed, sizes asserted on both sides. A reader accepts a longer record
+ * than it knows.
  */
 #ifndef TP_RECORD_H
 #define TP_RECORD_H
@@ -24,7 +25,8 @@ typedef unsigned long long tp_u64;
 
 /* Payload bytes that one data record can hold at the most. */
 #define TP_CHUNK_BYTES_MAX (64u * 1024u)
-/* Bytes of one SSL_read or SSL_write that are copied; what is beyond is counted as lost (too_long). */
+/* Bytes of one SSL_read or SSL_write that are copied; what is beyond is counted as lost (too_long).
+ */
 #define TP_CALL_BYTES_MAX (16u * 1024u * 1024u)
 #define TP_COMM_BYTES 16
 
@@ -62,29 +64,34 @@ struct tp_record_head {
     tp_u32 tid;
 };
 
-/* One piece of what a TLS call moved. A call of n bytes gives ceil(n / TP_CHUNK_BYTES_MAX) records, of
- * which any may be missing: the offsets tell. Offsets count bytes accepted since the stream was first
- * seen, whether or not they were copied, so that a hole has an exact place and length. */
+/* One piece of what a TLS call moved. A call of n bytes gives ceil(n / TP_CHUNK_BYTES_MAX) records,
+ * of which any may be missing: the offsets tell. Offsets count bytes accepted since the stream was
+ * first seen, whether or not they were copied, so that a hole has an exact place and length. */
 struct tp_data_record {
     struct tp_record_head head;
-    tp_u64 conn;        /* the stack's connection object, e.g. the SSL pointer */
-    tp_u64 generation;  /* CLOCK_MONOTONIC ns at which (pid, conn) was first seen: unique with them */
-    tp_u64 entry_ns;    /* when the call was entered */
-    tp_u64 offset;      /* of data[0] in this direction */
+    tp_u64 conn; /* the stack's connection object, e.g. the SSL pointer */
+    tp_u64
+        generation;  /* CLOCK_MONOTONIC ns at which (pid, conn) was first seen: unique with them */
+    tp_u64 entry_ns; /* when the call was entered */
+    tp_u64 offset;   /* of data[0] in this direction */
     tp_u64 peer_offset; /* bytes moved in the other direction when this record was made */
     tp_u32 length;      /* payload bytes that this record stands for */
     tp_u8 direction;    /* enum tp_direction */
-    tp_u8 failed;       /* 1: the bytes could not be read; no payload follows (counted READ_FAULT) */
-    tp_u16 stack;       /* which TLS stack's probe made this: the probe's attach cookie */
+    tp_u8 failed; /* 1: the bytes could not be read; no payload follows (counted READ_FAULT) */
+    tp_u16 stack; /* which TLS stack's probe made this: the probe's attach cookie */
     /* tp_u8 data[length] follows */
 };
 
-/* A connection object is gone (SSL_free) or reused (SSL_new). The final offsets reveal a hole at the end. */
+/* A connection object is gone (SSL_free) or reused (SSL_new). The final offsets reveal a hole at
+ * the end. */
 struct tp_close_record {
     struct tp_record_head head;
     tp_u64 conn;
     tp_u64 generation;
-    tp_u64 offset[2]; /* by enum tp_direction */
+    tp_u64 offset[2];    /* by enum tp_direction */
+    tp_u64 lost_bytes;   /* of both directions, not copied, whatever the reason */
+    tp_u32 lost_records; /* reserves and reads that failed */
+    tp_u32 pad;
 };
 
 struct tp_process_record {
@@ -122,7 +129,7 @@ struct tp_counters {
 
 _Static_assert(sizeof(struct tp_record_head) == 24, "record head");
 _Static_assert(sizeof(struct tp_data_record) == 72, "data record");
-_Static_assert(sizeof(struct tp_close_record) == 56, "close record");
+_Static_assert(sizeof(struct tp_close_record) == 72, "close record");
 _Static_assert(sizeof(struct tp_process_record) == 56, "process record");
 _Static_assert(sizeof(struct tp_stream_key) == 16, "stream key");
 _Static_assert(sizeof(struct tp_stream_state) == 40, "stream state");
