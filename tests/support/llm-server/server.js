@@ -1,0 +1,167 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: MIT
+// The scripted LLM server: plays scenarios in four APIs over http and https, and is the referee: its truth
+// log says what really went over the wire. It shares no code and no rule table with tokprof.
+// Usage: server.js --dir DIR [--scenario FILE] [--workdir DIR]   (README.md beside it says more)
+'use strict';
+
+const fs = require('fs');
+const net = require('net');
+const path = require('path');
+const tls = require('tls');
+const certificates = require('./certificates');
+const { deliver } = require('./delivery');
+const { serve } = require('./http1');
+const { seeded } = require('./random');
+const { Scenario } = require('./scenario');
+
+const APIS = ['anthropic', 'openai_chat', 'openai_responses', 'google'].map((name) => require(`./apis/${name}`));
+
+function parseArguments(argv) {
+  const options = { workdir: process.cwd() };
+  for (let i = 0; i < argv.length; i += 2) options[argv[i].replace(/^--/, '')] = argv[i + 1];
+  if (!options.dir) throw new Error('usage: server.js --dir DIR [--scenario FILE] [--workdir DIR]');
+  return options;
+}
+
+const unixNs = () => (BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n).toString();
+
+/** Endpoints that a client may ask and that are no model calls: [method, path, answer]. */
+const LISTINGS = [
+  ['POST', /\/messages\/count_tokens$/, { input_tokens: 4711 }],
+  ['POST', /:countTokens$/, { totalTokens: 4711 }],
+  ['POST', /\/responses\/input_tokens$/, { object: 'response.input_tokens', input_tokens: 4711 }],
+  ['GET', /\/v1beta\/models$/, { models: [{ name: 'models/scripted', supportedGenerationMethods: ['generateContent'] }] }],
+  ['GET', /\/models$/, { object: 'list', has_more: false, data: [{ id: 'scripted', object: 'model', type: 'model', owned_by: 'test' }] }],
+  ['GET', /\/models\/[^/]+$/, { id: 'scripted', object: 'model', owned_by: 'test' }],
+  ['GET', /^\/$/, { ok: true }],
+];
+
+function readScript(request) {
+  try {
+    return JSON.parse(request.headers['x-script'] || request.query.get('script') || '{}');
+  } catch (error) {
+    return {};
+  }
+}
+
+function prepare(request, n, secure) {
+  const url = new URL(request.target, 'http://server');
+  Object.assign(request, { n, path: url.pathname, query: url.searchParams, secure, started: unixNs() });
+  request.script = readScript(request);
+  return request;
+}
+
+class Server {
+  constructor(options) {
+    this.scenario = new Scenario(options.scenario, options.workdir);
+    this.log = fs.openSync(path.join(options.dir, 'truth.jsonl'), 'a');
+    this.requests = 0;
+    this.connections = 0;
+  }
+
+  write(request, fields) {
+    const line = { n: request.n, conn: request.conn, start_unix_ns: request.started, end_unix_ns: unixNs(), tls: request.secure,
+      method: request.method, path: request.path, request_bytes: request.body.length,
+      agent_header: request.headers['user-agent'] || null, tag: request.headers['x-tag'] || null, ...fields };
+    fs.writeSync(this.log, `${JSON.stringify(line)}\n`);
+  }
+
+  async handle(request, socket) {
+    const api = request.method === 'POST' && APIS.find((a) => (request.match = a.match(request.path)));
+    if (api) return this.call(api, request, socket);
+    const method = request.method === 'HEAD' ? 'GET' : request.method;
+    const known = LISTINGS.find((l) => l[0] === method && l[1].test(request.path));
+    const status = known ? 200 : 404;
+    const data = JSON.stringify(known ? known[2] : { error: { message: 'no such endpoint' } });
+    const sent = await deliver(socket, request, status, { 'content-type': 'application/json' }, [{ data }], request.script);
+    this.write(request, { kind: 'other', status, wire_bytes: sent.wire_bytes });
+    return sent.end === 'whole';
+  }
+
+  async call(api, request, socket) {
+    let call;
+    try {
+      const body = JSON.parse(request.body.toString());
+      call = { body, ...api.parse(body, request.match, request.query) };
+    } catch (error) {
+      return this.fail(api, request, socket, { model: null, streamed: false, tools: [], results: [], rounds: 0 }, 400, {});
+    }
+    const { step, side, options } = this.scenario.step(call, request);
+    if (options.status) return this.fail(api, request, socket, call, options.status, options);
+    const random = seeded(`${this.scenario.seed} ${options.seed === undefined ? request.n : options.seed}`);
+    const model_requested = call.model;
+    if (options.model_suffix) call.model += options.model_suffix;
+    const content = this.scenario.content(step, call, options);
+    const answer = api.answer(call, content, random, options);
+    let pieces = answer.pieces;
+    if (options.error_after !== undefined && call.streamed) {
+      pieces = [...pieces.slice(0, options.error_after), { data: api.errorEvent(options, call) }];
+    }
+    const events = call.streamed && call.sse !== false;
+    const headers = { 'content-type': events ? 'text/event-stream; charset=utf-8' : 'application/json; charset=utf-8' };
+    const sent = await deliver(socket, request, 200, headers, pieces, options);
+    const usage_sent = pieces.slice(0, sent.sent).map((p) => p.usage).filter(Boolean);
+    const failed = options.error_after !== undefined && call.streamed;
+    const outcome = { whole: failed ? 'error' : 'ok', cut: 'cut', client: 'cancelled' }[sent.end];
+    const whole = sent.end === 'whole' && !failed;
+    this.write(request, {
+      ...described(api, call), kind: 'call', model: call.model, model_requested, status: 200, outcome, side,
+      encoding: options.encoding || 'identity', usage_sent, usage: api.normalise(usage_sent),
+      stop_reason: whole ? answer.stop_reason : null, response_id: answer.response_id,
+      tools_asked: whole ? content.calls.map((c) => ({ name: c.name, id: c.id || null })) : [],
+      answer_bytes: sent.bytes, wire_bytes: sent.wire_bytes,
+    });
+    return sent.end === 'whole';
+  }
+
+  async fail(api, request, socket, call, status, options) {
+    const data = JSON.stringify(api.errorBody(status, 'scripted failure'));
+    const headers = { 'content-type': 'application/json', ...([429, 529].includes(status) && { 'retry-after': '0' }) };
+    const sent = await deliver(socket, request, status, headers, [{ data }], options);
+    this.write(request, { ...described(api, call), kind: 'call', model: call.model, model_requested: call.model, status, outcome: 'error',
+      side: false, encoding: options.encoding || 'identity', usage_sent: [], usage: api.normalise([]), stop_reason: null,
+      response_id: null, tools_asked: [], answer_bytes: sent.bytes, wire_bytes: sent.wire_bytes });
+    return sent.end === 'whole';
+  }
+
+  accept(socket, secure) {
+    const conn = ++this.connections;
+    socket.on('error', () => socket.destroy());
+    serve(socket, (request) => {
+      request.conn = conn;
+      return this.handle(prepare(request, ++this.requests, secure), socket);
+    }).catch((error) => {
+      process.stderr.write(`llm-server: ${error.stack}\n`);
+      socket.destroy();
+    });
+  }
+}
+
+function described(api, call) {
+  return { api: api.name, streamed: call.streamed, round: call.rounds, tools_offered: call.tools.length, tool_results: call.results };
+}
+
+function listen(server, port) {
+  return new Promise((resolve) => { server.listen(port, '127.0.0.1', 2048, () => resolve(server.address().port)); });
+}
+
+async function main() {
+  const options = parseArguments(process.argv.slice(2));
+  fs.mkdirSync(options.dir, { recursive: true });
+  const files = certificates.make(options.dir);
+  const server = new Server(options);
+  const secure = { cert: fs.readFileSync(files.cert), key: fs.readFileSync(files.key), ALPNProtocols: ['http/1.1'] };
+  const http = await listen(net.createServer((s) => server.accept(s, false)), Number(options.http || 0));
+  const https = await listen(tls.createServer(secure, (s) => server.accept(s, true)).on('tlsClientError', () => {}), Number(options.https || 0));
+  const ready = { pid: process.pid, http: `http://127.0.0.1:${http}`, https: `https://localhost:${https}`, ca: files.ca };
+  fs.writeFileSync(path.join(options.dir, 'ready.json.new'), JSON.stringify(ready));
+  fs.renameSync(path.join(options.dir, 'ready.json.new'), path.join(options.dir, 'ready.json'));
+  process.on('SIGTERM', () => process.exit(0));
+  process.on('SIGINT', () => process.exit(0));
+}
+
+main().catch((error) => {
+  process.stderr.write(`llm-server: ${error.message}\n`);
+  process.exit(1);
+});
