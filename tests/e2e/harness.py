@@ -18,6 +18,7 @@ SERVER = ROOT / "tests/support/llm-server/server.js"
 BIN = pathlib.Path(os.environ.get("TOKPROF_BIN_DIR", ROOT / "build/dev/bin"))
 TOKPROF = BIN / "tokprof"
 SKIPPED = 77
+problems_seen = []  # of all reports so far
 
 
 def skip(reason):
@@ -62,7 +63,7 @@ class Workspace:
         return self.path
 
     def __exit__(self, kind, *_):
-        if kind is None and not os.environ.get("TOKPROF_KEEP"):
+        if kind is None and not problems_seen and not os.environ.get("TOKPROF_KEEP"):
             shutil.rmtree(self.path, ignore_errors=True)
         else:
             print("kept:", self.path)
@@ -129,3 +130,14 @@ def wait_until(condition, seconds, what):
         if time.monotonic() > deadline:
             raise RuntimeError(f"waited {seconds} s in vain for {what}")
         time.sleep(0.02)
+
+
+def report(what, problems):
+    """Prints the finding; returns the exit status. Long lists are cut."""
+    problems_seen.extend(problems)
+    for problem in problems[:40]:
+        print("  " + problem)
+    if len(problems) > 40:
+        print(f"  ... and {len(problems) - 40} more")
+    print(f"{what}: {'ok' if not problems else f'{len(problems)} problems'}", flush=True)
+    return 1 if problems else 0

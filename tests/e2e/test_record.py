@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What `record` promises to the command that it runs: status, streams, signals, and the user under sudo."""
+import os
+import pwd
+import signal
+import subprocess
+import sys
+
+import harness
+
+
+def statuses(place):
+    cases = [(["sh", "-c", "exit 0"], 0), (["sh", "-c", "exit 3"], 3), (["sh", "-c", "kill -TERM $$"], 128 + 15),
+             (["/nonexistent/program"], 127), ([str(place)], 126)]
+    for command, wanted in cases:
+        got = harness.record(place / "s.tokrec", command).returncode
+        if got != wanted:
+            yield f"{' '.join(command)}: status {got}, should be {wanted}"
+
+
+def streams(place):
+    command = [harness.TOKPROF, "record", "-o", place / "t.tokrec", "--", "sh", "-c", "cat; echo warn >&2"]
+    done = subprocess.run(command, input=b"in\0put", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.stdout != b"in\0put":
+        yield f"standard output was changed: {done.stdout!r}"
+    if b"warn\n" not in done.stderr or b"tokprof: 0 calls" not in done.stderr:
+        yield f"standard error: {done.stderr!r}"
+
+
+def signals(place):
+    script = f"trap 'echo got it > {place}/trapped; exit 5' INT TERM; touch {place}/started; while :; do sleep 0.1; done"
+    process = subprocess.Popen([harness.TOKPROF, "record", "-o", place / "u.tokrec", "--", "sh", "-c", script], stderr=subprocess.DEVNULL)
+    harness.wait_until((place / "started").exists, 30, "the command's start")
+    process.send_signal(signal.SIGTERM)
+    status = process.wait(timeout=30)
+    if status != 5 or not (place / "trapped").exists():
+        yield f"SIGTERM did not reach the command: status {status}"
+
+
+def sudo_user(place):
+    user = pwd.getpwnam("nobody")
+    mine = place / "nobody"
+    mine.mkdir()
+    os.chown(mine, user.pw_uid, user.pw_gid)
+    os.chmod(place, 0o755)
+    env = {**os.environ, "SUDO_UID": str(user.pw_uid), "SUDO_GID": str(user.pw_gid), "SUDO_USER": user.pw_name}
+    done = harness.record(mine / "v.tokrec", ["sh", "-c", "id -u; id -g; id -G; grep CapEff /proc/self/status"], env=env, cwd=mine)
+    wanted = f"{user.pw_uid}\n{user.pw_gid}\n"
+    if not done.stdout.startswith(wanted) or " 0 " in f" {done.stdout.splitlines()[2]} " or not done.stdout.rstrip().endswith("0" * 16):
+        yield f"under sudo the command ran as: {done.stdout!r} {done.stderr!r}"
+    owner = os.stat(mine / "v.tokrec")
+    if (owner.st_uid, owner.st_gid) != (user.pw_uid, user.pw_gid):
+        yield f"under sudo the recording belongs to {owner.st_uid}:{owner.st_gid}"
+
+
+def main():
+    harness.require(node=False)
+    with harness.Workspace("record") as place:
+        problems = [p for check in (statuses, streams, signals, sudo_user) for p in check(place)]
+        return harness.report("record", problems)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
