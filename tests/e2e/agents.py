@@ -68,6 +68,13 @@ def write(path, value):
     path.write_text(json.dumps(value))
 
 
+def own(place):
+    """Under sudo the agent runs as the calling user, to whom its folders must belong."""
+    if os.geteuid() == 0 and "SUDO_UID" in os.environ:
+        for path in (place / "home", place / "work", *(place / "home").rglob("*"), *(place / "work").rglob("*")):
+            os.chown(path, int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"]))
+
+
 def npm_install(package):
     """Installs an npm package into its own folder of the cache, once; returns that folder."""
     folder = CACHE / package.split("/")[-1]
@@ -121,6 +128,7 @@ def prepare(name, server, place):
     node = new_node()
     env = {"PATH": f"{node.parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home),
            "NODE_EXTRA_CA_CERTS": server["ca"], "LANG": "C.UTF-8", "TERM": "dumb", "NO_COLOR": "1", "CI": "1", **env}
+    own(place)
     command = CACHE / package.split("/")[-1] / "node_modules/.bin" / program
     return [str(command), *args], env, work
 
