@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/connection.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A stream that never showed a head is searched for one this long. */
+#define SEARCH_BYTES_MAX (16u * 1024u * 1024u)
+
+struct held_piece {
+    struct tp_mark mark;
+    size_t length;
+};
+
+struct tp_connection *tp_connection_new(struct tp_conns *owner, const struct tp_conn_origin *origin)
+{
+    struct tp_connection *c = calloc(1, sizeof(*c));
+    if (!c)
+        return NULL;
+    c->owner = owner;
+    c->origin = *origin;
+    c->request_direction = -1;
+    c->last_next = &c->first;
+    tp_buf_init(&c->held, owner->limits.held_bytes_max);
+    for (int d = 0; d < 2; d++) {
+        struct tp_side *side = &c->side[d];
+        side->conn = c;
+        side->direction = (enum tp_direction)d;
+        tp_http1_init(&side->http, &tp_side_http1_ops, side, owner->limits.head_bytes_max);
+    }
+    return c;
+}
+
+static void tell_loss(struct tp_connection *c, const char *where, const char *why, uint64_t bytes)
+{
+    if (bytes)
+        c->owner->ops->loss(c->owner->cx, &c->origin, where, why, bytes);
+}
+
+static void frame(struct tp_side *side, const uint8_t *data, size_t n)
+{
+    tp_side_recheck(side);
+    tp_http1_feed(&side->http, data, n);
+}
+
+/* ---- answers that come before the record of their request ---- */
+
+static void release_held(struct tp_connection *c)
+{
+    struct tp_buf held = c->held;
+    struct tp_mark now = c->now;
+    tp_buf_init(&c->held, held.max);
+    struct tp_side *answers = &c->side[c->request_direction == TP_DIR_READ];
+    for (size_t at = 0; at < held.len;) {
+        struct held_piece piece;
+        memcpy(&piece, held.data + at, sizeof(piece));
+        at += sizeof(piece);
+        c->now = piece.mark;
+        frame(answers, held.data + at, piece.length);
+        at += piece.length;
+    }
+    c->now = now;
+    tp_buf_done(&held);
+}
+
+static bool may_be_answer(const struct tp_side *side, const uint8_t *data, size_t n)
+{
+    int requests = side->conn->request_direction;
+    if (requests >= 0)
+        return requests != (int)side->direction;
+    size_t len = n < 5 ? n : 5;
+    return side->direction == TP_DIR_READ && len > 0 && memcmp(data, "HTTP/", len) == 0;
+}
+
+/* Should this piece wait for a request that another thread is about to report? */
+static bool must_hold(struct tp_side *side, const uint8_t *data, size_t n)
+{
+    struct tp_connection *c = side->conn;
+    const struct tp_side *requests = tp_side_other(side);
+    if (c->held.len)
+        return c->request_direction >= 0 ? c->request_direction != (int)side->direction
+                                         : side->direction == TP_DIR_READ;
+    return !c->opaque && !c->first && !c->dirty && !c->tunnel && tp_http1_idle(&side->http) &&
+           requests->told <= requests->position && !requests->had_gap &&
+           may_be_answer(side, data, n);
+}
+
+static bool hold(struct tp_connection *c, const uint8_t *data, size_t n)
+{
+    struct held_piece piece = {c->now, n};
+    if (c->held.len + sizeof(piece) + n > c->held.max)
+        return false;
+    size_t before = c->held.len;
+    if (tp_buf_add(&c->held, &piece, sizeof(piece)) == 0 && tp_buf_add(&c->held, data, n) == 0)
+        return true;
+    c->held.len = before;
+    return false;
+}
+
+/* The first held bytes turned out to be no answer ("HEAD ..." begins like one). */
+static bool held_is_answer(const struct tp_connection *c)
+{
+    if (c->request_direction >= 0)
+        return true;
+    uint8_t first[5];
+    size_t got = 0;
+    for (size_t at = 0; at < c->held.len && got < sizeof(first);) {
+        struct held_piece piece;
+        memcpy(&piece, c->held.data + at, sizeof(piece));
+        at += sizeof(piece);
+        for (size_t i = 0; i < piece.length && got < sizeof(first); i++)
+            first[got++] = c->held.data[at + i];
+        at += piece.length;
+    }
+    return memcmp(first, "HTTP/", got) == 0;
+}
+
+/* ---- bytes and holes ---- */
+
+static void take(struct tp_side *side, const uint8_t *data, size_t n)
+{
+    struct tp_connection *c = side->conn;
+    c->owner->stats.bytes[side->direction] += n;
+    if (must_hold(side, data, n)) {
+        bool held = hold(c, data, n);
+        side->position += n;
+        if (held && held_is_answer(c))
+            return;
+        release_held(c);
+        if (!held)
+            frame(side, data, n);
+        return;
+    }
+    frame(side, data, n);
+    side->position += n;
+}
+
+static void miss(struct tp_side *side, uint64_t bytes)
+{
+    struct tp_connection *c = side->conn;
+    c->owner->stats.hole_bytes[side->direction] += bytes;
+    if (c->held.len)
+        release_held(c);
+    if (c->opaque) {
+        c->opaque_bytes += bytes;
+    } else {
+        tp_http1_hole(&side->http, bytes);
+    }
+    side->position += bytes;
+}
+
+void tp_side_catch_up(struct tp_side *side, uint64_t offset)
+{
+    if (offset > side->position)
+        miss(side, offset - side->position);
+}
+
+/* A held answer had come before this request was even sent: it is not its answer. */
+static bool held_is_older(const struct tp_connection *c, const struct tp_data_record *record)
+{
+    struct held_piece piece;
+    if (c->held.len == 0)
+        return false;
+    memcpy(&piece, c->held.data, sizeof(piece));
+    return record->entry_ns > piece.mark.time_ns;
+}
+
+static void settle_held(struct tp_connection *c)
+{
+    if (c->held.len && c->first)
+        release_held(c);
+}
+
+/* No head in all this time: no HTTP. */
+static void check_opaque(struct tp_connection *c)
+{
+    if (c->opaque || c->request_direction >= 0 || c->opaque_bytes < SEARCH_BYTES_MAX)
+        return;
+    c->opaque = "not HTTP/1";
+    tp_http1_stop(&c->side[0].http);
+    tp_http1_stop(&c->side[1].http);
+}
+
+void tp_connection_data(struct tp_connection *c, const struct tp_data_record *record,
+                        const uint8_t *payload)
+{
+    struct tp_side *side = &c->side[record->direction == TP_DIR_WRITE];
+    struct tp_side *other = tp_side_other(side);
+    c->now = (struct tp_mark){record->entry_ns, record->head.time_ns, record->offset,
+                              record->peer_offset};
+    if (record->peer_offset > other->told)
+        other->told = record->peer_offset;
+    bool answering = c->request_direction >= 0 ? c->request_direction != (int)side->direction
+                                               : side->direction == TP_DIR_READ;
+    if (!answering && held_is_older(c, record))
+        release_held(c);
+    tp_side_catch_up(side, record->offset);
+    uint64_t late = side->position - record->offset;
+    if (late) {
+        late = late < record->length ? late : record->length;
+        tell_loss(c, "stream", "late", late);
+    }
+    size_t n = (size_t)(record->length - late);
+    if (n && (record->failed || !payload))
+        miss(side, n);
+    else if (n)
+        take(side, payload + late, n);
+    if (!answering)
+        settle_held(c);
+    check_opaque(c);
+}
+
+/* ---- the end ---- */
+
+static void end_pending(struct tp_connection *c, struct tp_pending *p, enum tp_exchange_end why)
+{
+    if (!p->response_done) {
+        p->why = c->dirty && !p->answered ? TP_END_LOST : why;
+        p->end_ns = c->now.time_ns;
+        if (p->why == TP_END_LOST && !p->gap) {
+            struct tp_side *answers = &c->side[!c->request_direction];
+            c->owner->ops->response_hole(p->x, answers->gap_bytes);
+            answers->gap_bytes = 0;
+        }
+    }
+    tp_pending_deliver(c, p);
+}
+
+void tp_connection_end(struct tp_connection *c, enum tp_exchange_end why, bool eof,
+                       uint64_t time_ns)
+{
+    c->now.time_ns = time_ns;
+    if (c->held.len)
+        release_held(c);
+    for (int d = 0; d < 2; d++) {
+        tp_side_catch_up(&c->side[d], c->side[d].told);
+        if (eof)
+            tp_http1_eof(&c->side[d].http);
+    }
+    while (c->first)
+        end_pending(c, c->first, why);
+    for (int d = 0; d < 2; d++) {
+        tell_loss(c, "http", "hole between messages", c->side[d].gap_bytes);
+        tell_loss(c, "http", "no head found", c->side[d].skipped_bytes);
+        tp_http1_done(&c->side[d].http);
+    }
+    tell_loss(c, "stream", c->opaque ? c->opaque : "not HTTP/1", c->opaque_bytes);
+    tp_buf_done(&c->held);
+    free(c);
+}

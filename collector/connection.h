@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ * One connection, inside tp_conns: its two sides and the exchanges that are open on it.
+ *
+ * Which request an answer belongs to is told by offsets. Every record carries how many bytes had
+ * gone the other way, so that two things are always true: no byte of an answer stands before the
+ * offset (in the answers' direction) at which its request began, and an answer recorded with peer
+ * offset P belongs to a request that began before P.
+ */
+#ifndef TP_CONNECTION_H
+#define TP_CONNECTION_H
+
+#include "bpf/shared/record.h"
+#include "collector/conn.h"
+#include "collector/encodings.h"
+#include "collector/http1.h"
+
+struct tp_pending {
+    struct tp_pending *next;
+    void *x;              /* the consumer's */
+    uint64_t start;       /* requests' offset: it began here, or a record before */
+    uint64_t answer_from; /* answers' offset: no byte of its answer is before this */
+    bool gap;             /* stands for requests that may have fallen into a hole here */
+    bool no_body;         /* HEAD: the answer has none */
+    bool connect;
+    bool orphan; /* the request was lost: there is only an answer */
+    bool request_done;
+    bool answered; /* the answer began */
+    bool response_done;
+    enum tp_exchange_end why; /* with end_ns: told when the request is done too */
+    uint64_t end_ns;
+};
+
+struct tp_mark {
+    uint64_t entry_ns, time_ns;
+    uint64_t offset, peer_offset; /* of the record */
+};
+
+struct tp_side {
+    struct tp_connection *conn;
+    enum tp_direction direction;
+    struct tp_http1 http;
+    uint64_t position;          /* next byte's offset */
+    uint64_t told;              /* the other side's records say that this many bytes went by */
+    struct tp_mark mark;        /* where the head at hand began */
+    struct tp_pending *current; /* whose message is open */
+    struct tp_decoder *decoder;
+    const char *undecodable; /* why the rest of this body cannot be decoded */
+    uint64_t undecoded_bytes;
+    uint64_t gap_bytes;     /* missing between messages, not told to anyone yet */
+    uint64_t skipped_bytes; /* seen, but belonging to nothing */
+    bool had_gap;
+    bool had_head;
+};
+
+struct tp_connection {
+    struct tp_connection *next; /* in the table's chain */
+    struct tp_conns *owner;
+    struct tp_conn_origin origin;
+    struct tp_side side[2]; /* by enum tp_direction */
+    int request_direction;  /* -1: not known yet */
+    struct tp_pending *first, **last_next;
+    size_t pending_count;
+    bool dirty;         /* answers: a head or an end may have been missed */
+    bool pipelined;     /* a request was sent before the answer to the one before was whole */
+    bool tunnel;        /* CONNECT was granted */
+    const char *opaque; /* why this is no HTTP/1, or NULL */
+    uint64_t opaque_bytes;
+    struct tp_mark now; /* the record at hand */
+    struct tp_buf held; /* answers that came before their request: struct tp_mark, length, bytes */
+};
+
+/* Shared by all connections. */
+struct tp_conns {
+    const struct tp_exchange_ops *ops;
+    void *cx;
+    struct tp_conn_limits limits;
+    struct tp_conn_stats stats;
+    struct tp_connection **buckets;
+    size_t bucket_count; /* a power of two */
+};
+
+/* ---- connection.c ---- */
+
+struct tp_connection *tp_connection_new(struct tp_conns *owner,
+                                        const struct tp_conn_origin *origin);
+/* `why` for what is open; eof: the connection really ended, so bodies up to the end are whole.
+ * Frees. */
+void tp_connection_end(struct tp_connection *c, enum tp_exchange_end why, bool eof,
+                       uint64_t time_ns);
+void tp_connection_data(struct tp_connection *c, const struct tp_data_record *record,
+                        const uint8_t *payload);
+/* The side's bytes up to `offset` went by: those not seen are missing. */
+void tp_side_catch_up(struct tp_side *side, uint64_t offset);
+
+static inline struct tp_side *tp_side_other(struct tp_side *side)
+{
+    return &side->conn->side[!side->direction];
+}
+
+/* ---- message.c: what the framers say ---- */
+
+extern const struct tp_http1_ops tp_side_http1_ops;
+
+void tp_connection_set_role(struct tp_connection *c, enum tp_direction requests);
+/* Before bytes of this side are framed: ends a message that can be shown to be over. */
+void tp_side_recheck(struct tp_side *side);
+void tp_side_close_body(struct tp_side *side, bool lost);
+
+/* ---- pairing.c: the queue of pending exchanges ---- */
+
+/* Appends one; NULL without memory. Past a ceiling the oldest is given up. */
+struct tp_pending *tp_pending_add(struct tp_connection *c);
+/* Notes that requests may have fallen into a hole at this offset. */
+void tp_pending_add_gap(struct tp_connection *c, uint64_t offset);
+/* Is there one that waits for an answer or is in the midst of one? */
+bool tp_pending_live(const struct tp_connection *c);
+/* The request whose answer begins at answers' offset `from`, in a record with peer offset `peer`;
+ * those that it shows to be lost end. NULL: none that we saw. */
+struct tp_pending *tp_pending_select(struct tp_connection *c, uint64_t from, uint64_t peer);
+/* Whose the answer bytes at `from` are, if connections are not pipelined. May be a gap. NULL: no
+ * telling. */
+struct tp_pending *tp_pending_owner(const struct tp_connection *c, uint64_t from, uint64_t peer);
+/* A pending exchange for an answer whose request was lost. NULL without memory. */
+struct tp_pending *tp_pending_orphan(struct tp_connection *c);
+/* All that are live end as lost. */
+void tp_pending_lose_all(struct tp_connection *c);
+/* The answer is over: the exchange ends, at once or when its request does. */
+void tp_pending_finish(struct tp_connection *c, struct tp_pending *p, enum tp_exchange_end why);
+/* Ends it now and frees it. */
+void tp_pending_deliver(struct tp_connection *c, struct tp_pending *p);
+
+#endif

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/http1.h"
+
+#include <string.h>
+
+#define CHUNK_LINE_BYTES_MAX 4096
+#define SEARCH_HEAD_BYTES_MAX (16u * 1024u)
+#define HOLD_STEP_BYTES 4096
+
+void tp_http1_init(struct tp_http1 *f, const struct tp_http1_ops *ops, void *cx,
+                   size_t head_bytes_max)
+{
+    *f = (struct tp_http1){.ops = ops, .cx = cx, .head_bytes_max = head_bytes_max};
+    size_t hold_max =
+        head_bytes_max > SEARCH_HEAD_BYTES_MAX ? head_bytes_max : SEARCH_HEAD_BYTES_MAX;
+    tp_buf_init(&f->held, hold_max + HOLD_STEP_BYTES);
+}
+
+void tp_http1_done(struct tp_http1 *f)
+{
+    tp_buf_done(&f->held);
+}
+
+static size_t least(uint64_t a, size_t b)
+{
+    return a < b ? (size_t)a : b;
+}
+
+/* ---- messages ---- */
+
+static void forget_probe(struct tp_http1 *f)
+{
+    f->probe = (struct tp_head_probe){0};
+    f->marked = false;
+}
+
+static void pass(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    if (n == 0)
+        return;
+    if (f->open)
+        f->ops->body(f->cx, data, n);
+    else
+        f->ops->skipped(f->cx, n);
+}
+
+static void end_message(struct tp_http1 *f, bool lost)
+{
+    f->state = TP_HTTP1_START;
+    f->unsure = f->fresh = false;
+    forget_probe(f);
+    if (!f->open)
+        return;
+    f->open = false;
+    f->ops->end(f->cx, lost);
+}
+
+static void go_loose(struct tp_http1 *f)
+{
+    f->state = TP_HTTP1_LOOSE;
+    f->fresh = false;
+    f->unsure = false;
+    forget_probe(f);
+}
+
+/* The framing breaks the rules though nothing is missing. */
+static void break_framing(struct tp_http1 *f)
+{
+    if (!f->unsure)
+        f->ops->hole(f->cx, 0);
+    go_loose(f);
+}
+
+static void begin_length(struct tp_http1 *f, uint64_t length)
+{
+    f->left = length;
+    f->state = TP_HTTP1_LENGTH;
+    if (length == 0)
+        end_message(f, false);
+}
+
+/* RFC 9112, 6.3. A head that contradicts itself leaves us searching. */
+static void begin_body(struct tp_http1 *f, const struct tp_head *head)
+{
+    const char *coding = tp_http_field(&head->http, "transfer-encoding");
+    int64_t length = tp_head_content_length(head);
+    if (tp_head_has_token(coding, "chunked"))
+        f->state = TP_HTTP1_CHUNK_LINE;
+    else if (coding && !head->request)
+        f->state = TP_HTTP1_UNTIL_CLOSE;
+    else if (coding || length == -2)
+        break_framing(f);
+    else if (length >= 0)
+        begin_length(f, (uint64_t)length);
+    else if (head->request)
+        end_message(f, false);
+    else
+        f->state = TP_HTTP1_UNTIL_CLOSE;
+}
+
+static void give_up_head(struct tp_http1 *f, size_t n)
+{
+    f->state = TP_HTTP1_SKIP;
+    f->ops->gap(f->cx, 0);
+    f->ops->skipped(f->cx, n);
+}
+
+static void take_verdict(struct tp_http1 *f, const struct tp_head *head, size_t n)
+{
+    enum tp_http1_verdict verdict = f->ops->head(f->cx, head);
+    if (verdict == TP_HTTP1_REJECT) {
+        give_up_head(f, n);
+        return;
+    }
+    if (verdict == TP_HTTP1_INTERIM || f->state == TP_HTTP1_OPAQUE)
+        return;
+    f->open = true;
+    if (verdict == TP_HTTP1_NO_BODY)
+        end_message(f, false);
+    else
+        begin_body(f, head);
+}
+
+static size_t take_head(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    end_message(f, true);
+    struct tp_head head;
+    if (tp_head_parse(&head, data, n)) {
+        give_up_head(f, n);
+        return n;
+    }
+    take_verdict(f, &head, n);
+    tp_head_done(&head);
+    return n;
+}
+
+/* ---- one step of each state: takes some of the bytes; 0 in the same state: more are needed ----
+ */
+
+static void mark_once(struct tp_http1 *f)
+{
+    if (!f->marked)
+        f->ops->mark(f->cx);
+    f->marked = true;
+}
+
+static size_t step_start(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    size_t blank = 0;
+    if (!f->marked) {
+        while (blank < n && (data[blank] == '\r' || data[blank] == '\n'))
+            blank++;
+        if (blank)
+            return blank;
+    }
+    mark_once(f);
+    size_t len = 0;
+    enum tp_probe probe = tp_probe_head(&f->probe, f->role, false, data, n, &len);
+    if (probe == TP_PROBE_YES && len <= f->head_bytes_max)
+        return take_head(f, data, len);
+    if (probe == TP_PROBE_MORE && n <= f->head_bytes_max)
+        return 0;
+    forget_probe(f);
+    f->state = TP_HTTP1_GAP;
+    f->gap = false;
+    if (probe == TP_PROBE_NO)
+        return 0;
+    if (probe == TP_PROBE_YES)
+        n = len;
+    give_up_head(f, n);
+    return n;
+}
+
+static size_t step_length(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    n = least(f->left, n);
+    f->left -= n;
+    pass(f, data, n);
+    if (f->left == 0)
+        end_message(f, false);
+    return n;
+}
+
+static size_t step_until_close(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    pass(f, data, n);
+    return n;
+}
+
+/* hex digits, blanks, then the line's end or an extension (RFC 9112, 7.1). */
+static bool read_chunk_size(const uint8_t *p, size_t n, uint64_t *ret_size)
+{
+    uint64_t size = 0;
+    size_t i = 0;
+    for (; i < n && tp_hex_value(p[i]) >= 0; i++) {
+        if (size >> 56)
+            return false;
+        size = size * 16 + (uint64_t)tp_hex_value(p[i]);
+    }
+    size_t digits = i;
+    while (i < n && (p[i] == ' ' || p[i] == '\t' || p[i] == '\r'))
+        i++;
+    *ret_size = size;
+    return digits > 0 && (i == n || p[i] == ';');
+}
+
+static size_t step_chunk_line(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    const uint8_t *lf = memchr(data, '\n', n);
+    if (!lf && n <= CHUNK_LINE_BYTES_MAX && tp_hex_value(data[0]) >= 0)
+        return 0;
+    uint64_t size = 0;
+    if (!lf || !read_chunk_size(data, (size_t)(lf - data), &size)) {
+        break_framing(f);
+        return 0;
+    }
+    f->unsure = false;
+    f->left = size;
+    f->trailer_bytes = 0;
+    f->state = size ? TP_HTTP1_CHUNK_DATA : TP_HTTP1_TRAILER;
+    return (size_t)(lf - data) + 1;
+}
+
+/* A chunk that was found by guess may reach over a message's end: a head in it ends it. */
+static bool find_head(const struct tp_http1 *f, const uint8_t *data, size_t n, size_t *ret_at)
+{
+    for (const uint8_t *p = data; p < data + n; p++) {
+        struct tp_head_probe probe = {0};
+        size_t rest = (size_t)(data + n - p), len = 0;
+        if (f->role == TP_HTTP1_RESPONSES && !(p = memchr(p, 'H', rest)))
+            return false;
+        rest = (size_t)(data + n - p);
+        if (tp_probe_head(&probe, f->role, true, p, rest, &len) == TP_PROBE_YES) {
+            *ret_at = (size_t)(p - data);
+            return true;
+        }
+        if (probe.line > 0)
+            p += probe.line - 1;
+    }
+    return false;
+}
+
+static size_t step_chunk_data(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    size_t at;
+    n = least(f->left, n);
+    if (f->unsure && find_head(f, data, n, &at)) {
+        pass(f, data, at);
+        go_loose(f);
+        return at;
+    }
+    f->left -= n;
+    pass(f, data, n);
+    if (f->left == 0)
+        f->state = TP_HTTP1_CHUNK_END;
+    return n;
+}
+
+static size_t step_chunk_end(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    size_t len = data[0] == '\r' ? 2 : 1;
+    if (n < len)
+        return 0;
+    if (data[len - 1] != '\n') {
+        break_framing(f);
+        return 0;
+    }
+    f->state = TP_HTTP1_CHUNK_LINE;
+    return len;
+}
+
+static size_t step_trailer(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    const uint8_t *lf = memchr(data, '\n', n);
+    size_t len = lf ? (size_t)(lf - data) + 1 : n;
+    if (f->trailer_bytes + len > f->head_bytes_max) {
+        break_framing(f);
+        return 0;
+    }
+    if (!lf)
+        return 0;
+    f->trailer_bytes += len;
+    if (len == 1 || (len == 2 && data[0] == '\r'))
+        end_message(f, false);
+    return len;
+}
+
+/* First place from `i` on where a head, or in a message a boundary, may begin. */
+static size_t next_candidate(const struct tp_http1 *f, const uint8_t *data, size_t n, size_t i)
+{
+    for (; i < n; i++) {
+        switch (data[i]) {
+        case '\r':
+            if (f->open)
+                return i;
+            break;
+        case 'H':
+            return i;
+        case 'G':
+        case 'P':
+        case 'D':
+        case 'O':
+        case 'T':
+        case 'C':
+            if (f->role != TP_HTTP1_RESPONSES)
+                return i;
+            break;
+        default:
+            break;
+        }
+    }
+    return n;
+}
+
+/* A boundary of f->left bytes was found, `len` bytes long. */
+static size_t take_boundary(struct tp_http1 *f, size_t len)
+{
+    f->fresh = false;
+    f->unsure = true;
+    f->state = TP_HTTP1_CHUNK_DATA;
+    if (f->left == 0)
+        end_message(f, false);
+    return len;
+}
+
+static enum tp_probe probe_head(struct tp_http1 *f, const uint8_t *data, size_t n, size_t *ret_len)
+{
+    mark_once(f);
+    enum tp_probe probe = tp_probe_head(&f->probe, f->role, true, data, n, ret_len);
+    if (probe == TP_PROBE_YES && *ret_len > SEARCH_HEAD_BYTES_MAX)
+        probe = TP_PROBE_NO;
+    if (probe == TP_PROBE_MORE && n >= SEARCH_HEAD_BYTES_MAX)
+        probe = TP_PROBE_NO;
+    if (probe == TP_PROBE_NO) {
+        *ret_len = f->probe.line ? f->probe.line : 1;
+        forget_probe(f);
+    }
+    return probe;
+}
+
+/* LOOSE and SKIP: bytes up to the next candidate pass; a candidate is held until it can be judged.
+ */
+static size_t step_search(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    size_t i = 0, len = 0;
+    while (i < n) {
+        enum tp_probe probe = TP_PROBE_NO;
+        if (f->open && !f->marked && (data[i] == '\r' || f->fresh)) {
+            probe = tp_probe_chunk(data + i, n - i, f->fresh, &len, &f->left);
+            if (probe != TP_PROBE_NO) {
+                pass(f, data, i);
+                return probe == TP_PROBE_YES ? i + take_boundary(f, len) : i;
+            }
+            f->fresh = false;
+        }
+        len = 1;
+        if (data[i] != '\r' && next_candidate(f, data, i + 1, i) == i)
+            probe = probe_head(f, data + i, n - i, &len);
+        if (probe != TP_PROBE_NO) {
+            pass(f, data, i);
+            return probe == TP_PROBE_YES ? i + take_head(f, data + i, len) : i;
+        }
+        i = next_candidate(f, data, n, i + len);
+    }
+    pass(f, data, n);
+    return n;
+}
+
+static size_t step_gap(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    size_t len = 0;
+    enum tp_probe probe = f->gap ? probe_head(f, data, n, &len) : TP_PROBE_NO;
+    if (probe == TP_PROBE_MORE)
+        return 0;
+    if (probe == TP_PROBE_YES)
+        return take_head(f, data, len);
+    bool taken = f->ops->stray(f->cx, data, n, f->gap);
+    if (f->state != TP_HTTP1_GAP)
+        return 0;
+    f->state = taken ? TP_HTTP1_LOOSE : TP_HTTP1_SKIP;
+    f->open = f->fresh = taken;
+    return 0;
+}
+
+static size_t step_opaque(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    (void)data;
+    f->ops->skipped(f->cx, n);
+    return n;
+}
+
+/* Takes what can be judged; the rest must come again with more behind it. */
+static size_t run(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    static size_t (*const steps[])(struct tp_http1 *, const uint8_t *, size_t) = {
+        [TP_HTTP1_START] = step_start,
+        [TP_HTTP1_LENGTH] = step_length,
+        [TP_HTTP1_UNTIL_CLOSE] = step_until_close,
+        [TP_HTTP1_CHUNK_LINE] = step_chunk_line,
+        [TP_HTTP1_CHUNK_DATA] = step_chunk_data,
+        [TP_HTTP1_CHUNK_END] = step_chunk_end,
+        [TP_HTTP1_TRAILER] = step_trailer,
+        [TP_HTTP1_LOOSE] = step_search,
+        [TP_HTTP1_GAP] = step_gap,
+        [TP_HTTP1_SKIP] = step_search,
+        [TP_HTTP1_OPAQUE] = step_opaque,
+    };
+    size_t used = 0;
+    while (used < n) {
+        enum tp_http1_state before = f->state;
+        size_t took = steps[before](f, data + used, n - used);
+        if (took == 0 && f->state == before)
+            break;
+        used += took;
+    }
+    return used;
+}
+
+/* Without memory the bytes count as missing. */
+static bool hold(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    if (tp_buf_add(&f->held, data, n) == 0)
+        return true;
+    tp_http1_hole(f, n);
+    return false;
+}
+
+void tp_http1_feed(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    f->busy = true;
+    while (n > 0) {
+        if (f->held.len == 0) {
+            size_t used = run(f, data, n);
+            if (used < n)
+                hold(f, data + used, n - used);
+            break;
+        }
+        size_t take = n < HOLD_STEP_BYTES ? n : HOLD_STEP_BYTES;
+        if (hold(f, data, take))
+            tp_buf_drop(&f->held, run(f, f->held.data, f->held.len));
+        data += take;
+        n -= take;
+        if (f->held.len == 0)
+            tp_buf_done(&f->held);
+    }
+    f->busy = false;
+}
+
+/* ---- holes ---- */
+
+/* What was held back is not going to be judged any more. */
+static void let_go(struct tp_http1 *f)
+{
+    bool body = f->state == TP_HTTP1_LOOSE;
+    if (f->held.len && (body || !f->open))
+        pass(f, f->held.data, f->held.len);
+    tp_buf_done(&f->held);
+    forget_probe(f);
+}
+
+static void gap(struct tp_http1 *f, uint64_t bytes)
+{
+    f->state = TP_HTTP1_GAP;
+    f->gap = true;
+    f->ops->gap(f->cx, bytes);
+}
+
+static void hole_in_length(struct tp_http1 *f, uint64_t bytes)
+{
+    uint64_t inside = bytes < f->left ? bytes : f->left;
+    f->left -= inside;
+    f->ops->hole(f->cx, inside);
+    if (f->left > 0)
+        return;
+    end_message(f, bytes > inside);
+    if (bytes > inside)
+        gap(f, bytes - inside);
+}
+
+static void hole_in_chunks(struct tp_http1 *f, uint64_t bytes)
+{
+    bool inside = f->state == TP_HTTP1_CHUNK_DATA && !f->unsure && bytes <= f->left;
+    f->ops->hole(f->cx, bytes);
+    if (inside) {
+        f->left -= bytes;
+        if (f->left == 0)
+            f->state = TP_HTTP1_CHUNK_END;
+        return;
+    }
+    go_loose(f);
+    f->fresh = true;
+}
+
+void tp_http1_hole(struct tp_http1 *f, uint64_t bytes)
+{
+    let_go(f);
+    switch (f->state) {
+    case TP_HTTP1_OPAQUE:
+        break;
+    case TP_HTTP1_START:
+    case TP_HTTP1_GAP:
+    case TP_HTTP1_SKIP:
+        gap(f, bytes);
+        break;
+    case TP_HTTP1_LENGTH:
+        hole_in_length(f, bytes);
+        break;
+    case TP_HTTP1_UNTIL_CLOSE:
+        f->ops->hole(f->cx, bytes);
+        break;
+    default:
+        hole_in_chunks(f, bytes);
+        break;
+    }
+}
+
+void tp_http1_eof(struct tp_http1 *f)
+{
+    let_go(f);
+    if (f->state == TP_HTTP1_UNTIL_CLOSE)
+        end_message(f, false);
+}
+
+void tp_http1_stop(struct tp_http1 *f)
+{
+    if (!f->busy)
+        let_go(f);
+    f->state = TP_HTTP1_OPAQUE;
+    f->open = false;
+}
+
+void tp_http1_abandon(struct tp_http1 *f, bool at_head)
+{
+    if (f->busy || f->state == TP_HTTP1_OPAQUE)
+        return;
+    let_go(f);
+    end_message(f, true);
+    f->state = at_head ? TP_HTTP1_START : TP_HTTP1_GAP;
+    f->gap = !at_head;
+}
+
+bool tp_http1_unsure(const struct tp_http1 *f)
+{
+    return f->state == TP_HTTP1_LOOSE || f->unsure;
+}
+
+bool tp_http1_idle(const struct tp_http1 *f)
+{
+    return f->state == TP_HTTP1_START && f->held.len == 0;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/http_head.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char *tp_http_field(const struct tp_http_head *head, const char *name)
+{
+    const struct tp_head *h = head ? head->fields : NULL;
+    for (size_t i = 0; h && i < h->count; i++)
+        if (strcmp(h->fields[i].name, name) == 0)
+            return h->fields[i].value;
+    return NULL;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Ends the line at p with a NUL and returns the start of the next one. */
+static char *cut_line(char *p, char *end)
+{
+    char *lf = memchr(p, '\n', (size_t)(end - p));
+    char *next = lf ? lf + 1 : end;
+    char *stop = lf ? lf : end;
+    if (stop > p && stop[-1] == '\r')
+        stop--;
+    *stop = '\0';
+    return next;
+}
+
+static char *trim(char *s)
+{
+    while (is_blank(*s))
+        s++;
+    size_t n = strlen(s);
+    while (n > 0 && is_blank(s[n - 1]))
+        s[--n] = '\0';
+    return s;
+}
+
+/* obs-fold (RFC 9112, 5.2): a line that starts with blank goes on with the one before. NULs would
+ * end the strings early. */
+static void unfold(char *p, char *end)
+{
+    for (; p < end; p++) {
+        if (*p == '\0')
+            *p = ' ';
+        if (*p == '\n' && p + 1 < end && is_blank(p[1])) {
+            if (p[-1] == '\r')
+                p[-1] = ' ';
+            *p = ' ';
+        }
+    }
+}
+
+static int add_field(struct tp_head *h, char *line)
+{
+    char *colon = strchr(line, ':');
+    if (!colon || colon == line)
+        return 0;
+    if (h->count == TP_HEAD_FIELDS_MAX)
+        return -E2BIG;
+    *colon = '\0';
+    char *name = trim(line);
+    for (char *c = name; *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    h->fields[h->count++] = (struct tp_head_field){name, trim(colon + 1)};
+    return 0;
+}
+
+static bool repeated_later(const struct tp_head *h, size_t i)
+{
+    for (size_t k = i + 1; k < h->count; k++)
+        if (strcmp(h->fields[k].name, h->fields[i].name) == 0)
+            return true;
+    return false;
+}
+
+static char *append(char *at, const char *s)
+{
+    size_t n = strlen(s);
+    memcpy(at, s, n);
+    return at + n;
+}
+
+/* Field i's values become one, joined with ", ", at `at`; the later ones leave the table. */
+static char *join_field(struct tp_head *h, size_t i, char *at)
+{
+    char *start = at;
+    at = append(at, h->fields[i].value);
+    size_t kept = i + 1;
+    for (size_t k = i + 1; k < h->count; k++) {
+        if (strcmp(h->fields[k].name, h->fields[i].name) == 0) {
+            at = append(at, ", ");
+            at = append(at, h->fields[k].value);
+        } else {
+            h->fields[kept++] = h->fields[k];
+        }
+    }
+    h->count = kept;
+    *at++ = '\0';
+    h->fields[i].value = start;
+    return at;
+}
+
+static int join_repeated(struct tp_head *h, size_t n)
+{
+    char *at = NULL;
+    for (size_t i = 0; i < h->count; i++) {
+        if (!repeated_later(h, i))
+            continue;
+        if (!h->joined)
+            at = h->joined = malloc(n + 3 * TP_HEAD_FIELDS_MAX);
+        if (!h->joined)
+            return -ENOMEM;
+        at = join_field(h, i, at);
+    }
+    return 0;
+}
+
+/* Three digits, or 0. */
+static int status_of(const char *s)
+{
+    int status = 0;
+    for (int i = 0; i < 3; i++) {
+        if (s[i] < '0' || s[i] > '9')
+            return 0;
+        status = status * 10 + (s[i] - '0');
+    }
+    return status;
+}
+
+/* "HTTP/1.1 200 OK" or "POST /path HTTP/1.1"; the version's text stays in place. */
+static int parse_start(struct tp_head *h, char *line)
+{
+    struct tp_http_head *http = &h->http;
+    if (strncmp(line, "HTTP/", 5) == 0) {
+        char *sp = strchr(line, ' ');
+        if (!sp)
+            return -EBADMSG;
+        *sp = '\0';
+        http->version = line + 5;
+        http->status = status_of(sp + 1);
+        http->method = http->target = "";
+        return http->status < 100 ? -EBADMSG : 0;
+    }
+    char *sp = strchr(line, ' ');
+    char *last = strrchr(line, ' ');
+    if (!sp || last == sp || strncmp(last + 1, "HTTP/", 5) != 0)
+        return -EBADMSG;
+    *sp = *last = '\0';
+    h->request = true;
+    http->method = line;
+    http->target = sp + 1;
+    http->version = last + 6;
+    return 0;
+}
+
+static int parse_lines(struct tp_head *h, char *text, size_t n)
+{
+    char *end = text + n;
+    char *p = text;
+    while (p < end && (*p == '\r' || *p == '\n'))
+        p++;
+    unfold(p + (p < end), end);
+    char *next = cut_line(p, end);
+    int err = parse_start(h, p);
+    while (!err && next < end) {
+        p = next;
+        next = cut_line(p, end);
+        err = add_field(h, p);
+    }
+    return err ? err : join_repeated(h, n);
+}
+
+int tp_head_parse(struct tp_head *ret_head, const uint8_t *data, size_t n)
+{
+    struct tp_head h = {0};
+    int err = -ENOMEM;
+    size_t lines = 0;
+    for (size_t i = 0; i < n; i++)
+        lines += data[i] == '\n';
+    if (lines > TP_HEAD_FIELDS_MAX)
+        lines = TP_HEAD_FIELDS_MAX;
+    h.text = malloc(n + 1);
+    h.fields = calloc(lines + 1, sizeof(*h.fields));
+    if (h.text && h.fields) {
+        memcpy(h.text, data, n);
+        h.text[n] = '\0';
+        err = parse_lines(&h, h.text, n);
+    }
+    if (err) {
+        tp_head_done(&h);
+        return err;
+    }
+    *ret_head = h;
+    ret_head->http.fields = ret_head;
+    return 0;
+}
+
+void tp_head_done(struct tp_head *head)
+{
+    free(head->fields);
+    free(head->text);
+    free(head->joined);
+    *head = (struct tp_head){0};
+}
+
+bool tp_head_has_token(const char *value, const char *token)
+{
+    size_t n = strlen(token);
+    while (value && *value) {
+        while (is_blank(*value) || *value == ',')
+            value++;
+        size_t len = strcspn(value, ", \t;");
+        if (len == n && strncasecmp(value, token, n) == 0)
+            return true;
+        value += strcspn(value, ",");
+    }
+    return false;
+}
+
+/* One number of a Content-Length list; -2 if it is none. */
+static int64_t length_of(const char *s, const char **ret_end)
+{
+    int64_t value = 0;
+    int digits = 0;
+    for (; *s >= '0' && *s <= '9'; s++, digits++) {
+        if (value > (INT64_MAX - 9) / 10)
+            return -2;
+        value = value * 10 + (*s - '0');
+    }
+    *ret_end = s;
+    return digits ? value : -2;
+}
+
+int64_t tp_head_content_length(const struct tp_head *head)
+{
+    const char *s = tp_http_field(&head->http, "content-length");
+    if (!s)
+        return -1;
+    int64_t first = length_of(s, &s);
+    while (first >= 0 && *s) {
+        if (*s != ',')
+            return -2;
+        s += 1 + strspn(s + 1, " \t");
+        if (length_of(s, &s) != first)
+            return -2;
+    }
+    return first;
+}

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/connection.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const struct tp_exchange_ops *ops_of(const struct tp_side *side)
+{
+    return side->conn->owner->ops;
+}
+
+static bool is_requests(const struct tp_side *side)
+{
+    return side->conn->request_direction == (int)side->direction;
+}
+
+static void tell_loss(struct tp_connection *c, const char *where, const char *why, uint64_t bytes)
+{
+    c->owner->ops->loss(c->owner->cx, &c->origin, where, why, bytes);
+}
+
+static void make_opaque(struct tp_connection *c, const char *why)
+{
+    c->opaque = why;
+    tp_http1_stop(&c->side[0].http);
+    tp_http1_stop(&c->side[1].http);
+}
+
+/* ---- bodies ---- */
+
+static void tell_body(void *cx, const uint8_t *data, size_t n)
+{
+    struct tp_side *side = cx;
+    if (is_requests(side))
+        ops_of(side)->request_body(side->current->x, data, n, side->conn->now.time_ns);
+    else
+        ops_of(side)->response_body(side->current->x, data, n, side->conn->now.time_ns);
+}
+
+static void tell_hole(struct tp_side *side, uint64_t bytes)
+{
+    if (is_requests(side))
+        ops_of(side)->request_hole(side->current->x, bytes);
+    else
+        ops_of(side)->response_hole(side->current->x, bytes);
+}
+
+static void on_body(void *cx, const uint8_t *data, size_t n)
+{
+    struct tp_side *side = cx;
+    if (!side->current)
+        return;
+    if (side->undecodable) {
+        side->undecoded_bytes += n;
+        return;
+    }
+    int err = 0;
+    if (side->decoder)
+        err = tp_decoder_push(side->decoder, data, n);
+    else
+        tell_body(side, data, n);
+    if (err) {
+        side->undecodable = err == -E2BIG ? "too large" : err == -ENOMEM ? "no memory" : "bad data";
+        side->undecoded_bytes = n;
+    }
+}
+
+static void on_hole(void *cx, uint64_t bytes)
+{
+    struct tp_side *side = cx;
+    if (!side->current)
+        return;
+    tell_hole(side, bytes);
+    if (side->decoder && !side->undecodable)
+        side->undecodable = "after a hole";
+}
+
+static void open_body(struct tp_side *side, const struct tp_head *head)
+{
+    const struct tp_conn_limits *limits = &side->conn->owner->limits;
+    int err = tp_decoder_new(&side->decoder, tp_http_field(&head->http, "content-encoding"),
+                             limits->decoded_ratio_max, limits->decoded_bytes_max, tell_body, side);
+    if (err)
+        side->undecodable = err == -ENOTSUP ? "unknown coding" : "no memory";
+}
+
+void tp_side_close_body(struct tp_side *side, bool lost)
+{
+    const char *why = side->undecodable;
+    if (!why && side->decoder && !lost && tp_decoder_finish(side->decoder))
+        why = "truncated";
+    if (why && (side->undecoded_bytes || side->decoder)) {
+        tell_hole(side, side->undecoded_bytes);
+        tell_loss(side->conn, "encoding", why, side->undecoded_bytes);
+    }
+    tp_decoder_free(side->decoder);
+    side->decoder = NULL;
+    side->undecodable = NULL;
+    side->undecoded_bytes = 0;
+}
+
+/* ---- heads ---- */
+
+static void on_mark(void *cx)
+{
+    struct tp_side *side = cx;
+    side->mark = side->conn->now;
+}
+
+void tp_connection_set_role(struct tp_connection *c, enum tp_direction requests)
+{
+    struct tp_side *asking = &c->side[requests], *answering = &c->side[!requests];
+    c->request_direction = (int)requests;
+    c->origin.server = requests == TP_DIR_READ;
+    asking->http.role = TP_HTTP1_REQUESTS;
+    answering->http.role = TP_HTTP1_RESPONSES;
+    if (asking->had_gap)
+        tp_pending_add_gap(c, 0);
+    c->dirty = answering->had_gap;
+}
+
+/* A request begins while answers are outstanding: either it is pipelined, or the answers' ends were
+ * missed. */
+static void settle_answers(struct tp_connection *c, struct tp_side *answers, uint64_t from)
+{
+    struct tp_pending *open = answers->current;
+    bool sure = !c->dirty && !tp_http1_unsure(&answers->http) && !(open && open->orphan);
+    if (sure) {
+        c->pipelined |= tp_pending_live(c);
+        return;
+    }
+    if (c->pipelined)
+        return;
+    bool at_head = answers->position == from;
+    tp_http1_abandon(&answers->http, at_head);
+    tp_pending_lose_all(c);
+    c->dirty = !at_head;
+}
+
+static enum tp_http1_verdict begin_request(struct tp_side *side, const struct tp_head *head)
+{
+    struct tp_connection *c = side->conn;
+    struct tp_side *answers = tp_side_other(side);
+    tp_side_catch_up(answers, side->mark.peer_offset);
+    settle_answers(c, answers, side->mark.peer_offset);
+    struct tp_pending *p = tp_pending_add(c);
+    if (!p)
+        return TP_HTTP1_REJECT;
+    p->start = side->mark.offset;
+    p->answer_from = side->mark.peer_offset;
+    p->no_body = strcmp(head->http.method, "HEAD") == 0;
+    p->connect = strcmp(head->http.method, "CONNECT") == 0;
+    p->x = ops_of(side)->request_begin(c->owner->cx, &c->origin, &head->http, side->mark.entry_ns);
+    c->owner->stats.exchanges++;
+    side->current = p;
+    open_body(side, head);
+    return TP_HTTP1_FRAMED;
+}
+
+/* Bytes that went missing before this answer and that no lost exchange took. */
+static void tell_gap(struct tp_side *side)
+{
+    if (side->gap_bytes)
+        tell_loss(side->conn, "http", "hole between messages", side->gap_bytes);
+    side->gap_bytes = 0;
+}
+
+static struct tp_pending *pair(struct tp_side *side, const struct tp_mark *at)
+{
+    struct tp_connection *c = side->conn;
+    struct tp_pending *p = tp_pending_select(c, at->offset, at->peer_offset);
+    if (!p)
+        p = tp_pending_orphan(c);
+    if (p)
+        p->answered = true;
+    side->current = p;
+    return p;
+}
+
+static enum tp_http1_verdict frame_answer(struct tp_side *side, const struct tp_pending *p,
+                                          const struct tp_head *head)
+{
+    int status = head->http.status;
+    struct tp_connection *c = side->conn;
+    if (status == 101) {
+        tp_pending_finish(c, side->current, TP_END_COMPLETE);
+        make_opaque(c, "upgraded");
+        return TP_HTTP1_NO_BODY;
+    }
+    if (p->connect && status < 300) {
+        c->tunnel = true;
+        return TP_HTTP1_NO_BODY;
+    }
+    if (p->no_body || status == 204 || status == 304)
+        return TP_HTTP1_NO_BODY;
+    open_body(side, head);
+    return TP_HTTP1_FRAMED;
+}
+
+static enum tp_http1_verdict begin_response(struct tp_side *side, const struct tp_head *head)
+{
+    tp_side_catch_up(tp_side_other(side), side->mark.peer_offset);
+    if (head->http.status < 200 && head->http.status != 101)
+        return TP_HTTP1_INTERIM;
+    struct tp_pending *p = pair(side, &side->mark);
+    if (!p)
+        return TP_HTTP1_REJECT;
+    tell_gap(side);
+    ops_of(side)->response_begin(p->x, &head->http, side->conn->now.time_ns);
+    return frame_answer(side, p, head);
+}
+
+static enum tp_http1_verdict on_head(void *cx, const struct tp_head *head)
+{
+    struct tp_side *side = cx;
+    struct tp_connection *c = side->conn;
+    if (c->request_direction < 0)
+        tp_connection_set_role(c, head->request ? side->direction : !side->direction);
+    if (head->request != is_requests(side))
+        return TP_HTTP1_REJECT;
+    side->had_head = true;
+    return head->request ? begin_request(side, head) : begin_response(side, head);
+}
+
+static void on_end(void *cx, bool lost)
+{
+    struct tp_side *side = cx;
+    struct tp_connection *c = side->conn;
+    struct tp_pending *p = side->current;
+    if (lost && is_requests(side))
+        tp_pending_add_gap(c, side->position);
+    else if (lost)
+        c->dirty = true;
+    if (!p)
+        return;
+    tp_side_close_body(side, lost);
+    side->current = NULL;
+    if (!is_requests(side)) {
+        tp_pending_finish(c, p, lost ? TP_END_LOST : TP_END_COMPLETE);
+        return;
+    }
+    p->request_done = true;
+    ops_of(side)->request_end(p->x, c->now.time_ns);
+    if (p->response_done)
+        tp_pending_deliver(c, p);
+}
+
+/* ---- what is no head ---- */
+
+static void on_gap(void *cx, uint64_t bytes)
+{
+    struct tp_side *side = cx;
+    struct tp_connection *c = side->conn;
+    side->gap_bytes += bytes;
+    side->had_gap = true;
+    if (c->request_direction < 0)
+        return;
+    if (is_requests(side))
+        tp_pending_add_gap(c, side->position);
+    else
+        c->dirty = true;
+}
+
+static bool begins_with(const uint8_t *data, size_t n, const char *s)
+{
+    size_t len = strlen(s);
+    return n >= len && memcmp(data, s, len) == 0;
+}
+
+/* The first frame of an HTTP/2 server is SETTINGS on stream 0 (RFC 9113, 3.4). */
+static bool is_http2(const uint8_t *data, size_t n)
+{
+    static const uint8_t settings[] = {4, 0, 0, 0, 0, 0};
+    return begins_with(data, n, "PRI * HTTP/2") ||
+           (n >= 9 && data[0] == 0 && data[1] == 0 && memcmp(data + 3, settings, 6) == 0);
+}
+
+static bool looks_like_events(const uint8_t *data, size_t n)
+{
+    return begins_with(data, n, "data:") || begins_with(data, n, "event:") ||
+           memmem(data, n, "\ndata: {", 8);
+}
+
+static bool looks_like_json(const uint8_t *data, size_t n)
+{
+    return begins_with(data, n, "{\"") || begins_with(data, n, "[{") || memmem(data, n, "\":", 2);
+}
+
+static bool is_binary(const uint8_t *data, size_t n)
+{
+    for (size_t i = 0; i < n && i < 64; i++)
+        if (data[i] < 0x20 && data[i] != '\t' && data[i] != '\n' && data[i] != '\r')
+            return true;
+    return false;
+}
+
+/* An answer whose head was lost: to whom does it go? */
+static bool begin_headless(struct tp_side *side, const uint8_t *data, size_t n)
+{
+    struct tp_connection *c = side->conn;
+    tp_side_catch_up(tp_side_other(side), c->now.peer_offset);
+    struct tp_pending *p = pair(side, &c->now);
+    if (!p)
+        return false;
+    ops_of(side)->response_begin(p->x, NULL, c->now.time_ns);
+    ops_of(side)->response_hole(p->x, side->gap_bytes);
+    side->gap_bytes = 0;
+    if (is_binary(data, n))
+        side->undecodable = "head lost";
+    return true;
+}
+
+static bool on_stray(void *cx, const uint8_t *data, size_t n, bool after_gap)
+{
+    struct tp_side *side = cx;
+    struct tp_connection *c = side->conn;
+    if (c->tunnel) {
+        make_opaque(c, "tunnel");
+        return false;
+    }
+    if (c->request_direction < 0) {
+        if (is_http2(data, n))
+            make_opaque(c, "HTTP/2");
+        if (c->opaque || !looks_like_events(data, n))
+            return false;
+        tp_connection_set_role(c, !side->direction);
+        return begin_headless(side, data, n);
+    }
+    if (is_requests(side))
+        return false;
+    if (after_gap)
+        return begin_headless(side, data, n);
+    if (side->had_head || !(looks_like_events(data, n) || looks_like_json(data, n)))
+        return false;
+    return begin_headless(side, data, n);
+}
+
+static void on_skipped(void *cx, uint64_t bytes)
+{
+    struct tp_side *side = cx;
+    struct tp_connection *c = side->conn;
+    if (c->opaque || c->request_direction < 0) {
+        c->opaque_bytes += bytes;
+        c->owner->stats.opaque_bytes += bytes;
+    } else {
+        side->skipped_bytes += bytes;
+    }
+}
+
+/* Requests are not seen whole and an answer may have been missed: the next request may have begun.
+ */
+static void recheck_requests(struct tp_side *side)
+{
+    struct tp_connection *c = side->conn;
+    struct tp_side *answers = tp_side_other(side);
+    if (c->pipelined || c->dirty || answers->told > answers->position)
+        tp_http1_abandon(&side->http, false);
+}
+
+static void recheck_answers(struct tp_side *side)
+{
+    struct tp_connection *c = side->conn;
+    tp_side_catch_up(tp_side_other(side), c->now.peer_offset);
+    struct tp_pending *open = side->current;
+    struct tp_pending *owner = tp_pending_owner(c, side->position, c->now.peer_offset);
+    if (owner && owner != open)
+        tp_http1_abandon(&side->http, false);
+}
+
+void tp_side_recheck(struct tp_side *side)
+{
+    if (!tp_http1_unsure(&side->http))
+        return;
+    if (is_requests(side))
+        recheck_requests(side);
+    else
+        recheck_answers(side);
+}
+
+const struct tp_http1_ops tp_side_http1_ops = {
+    .mark = on_mark,
+    .head = on_head,
+    .body = on_body,
+    .hole = on_hole,
+    .end = on_end,
+    .gap = on_gap,
+    .stray = on_stray,
+    .skipped = on_skipped,
+};

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/connection.h"
+
+#include <stdlib.h>
+
+#define PENDING_MAX 1024
+
+static bool is_live(const struct tp_pending *p)
+{
+    return !p->response_done;
+}
+
+bool tp_pending_live(const struct tp_connection *c)
+{
+    for (const struct tp_pending *p = c->first; p; p = p->next)
+        if (is_live(p) && !p->gap)
+            return true;
+    return false;
+}
+
+static void unlink_pending(struct tp_connection *c, struct tp_pending *p)
+{
+    struct tp_pending **at = &c->first;
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    if (!p->next)
+        c->last_next = at;
+    c->pending_count--;
+    for (int d = 0; d < 2; d++)
+        if (c->side[d].current == p)
+            c->side[d].current = NULL;
+    free(p);
+}
+
+void tp_pending_deliver(struct tp_connection *c, struct tp_pending *p)
+{
+    for (int d = 0; d < 2; d++)
+        if (c->side[d].current == p)
+            tp_side_close_body(&c->side[d], true);
+    if (!p->gap)
+        c->owner->ops->response_end(p->x, p->why, p->end_ns);
+    unlink_pending(c, p);
+}
+
+void tp_pending_finish(struct tp_connection *c, struct tp_pending *p, enum tp_exchange_end why)
+{
+    p->response_done = true;
+    p->why = why;
+    p->end_ns = c->now.time_ns;
+    struct tp_side *requests = &c->side[c->request_direction];
+    /* Where the request's end was missed, what comes next is more likely the next request. */
+    if (!p->request_done && requests->current == p && tp_http1_unsure(&requests->http)) {
+        tp_http1_abandon(&requests->http, false);
+        return;
+    }
+    if (p->request_done || requests->current != p)
+        tp_pending_deliver(c, p);
+}
+
+static void lose(struct tp_connection *c, struct tp_pending *p)
+{
+    struct tp_side *answers = &c->side[!c->request_direction];
+    if (!p->gap) {
+        c->owner->ops->response_hole(p->x, answers->gap_bytes);
+        answers->gap_bytes = 0;
+    }
+    p->response_done = true;
+    p->why = TP_END_LOST;
+    p->end_ns = c->now.time_ns;
+    tp_pending_deliver(c, p);
+}
+
+/* Those before `end` (NULL: all) that wait for an answer. */
+static void lose_until(struct tp_connection *c, const struct tp_pending *end)
+{
+    struct tp_pending *next;
+    for (struct tp_pending *p = c->first; p && p != end; p = next) {
+        next = p->next;
+        if (is_live(p))
+            lose(c, p);
+    }
+}
+
+void tp_pending_lose_all(struct tp_connection *c)
+{
+    lose_until(c, NULL);
+}
+
+struct tp_pending *tp_pending_add(struct tp_connection *c)
+{
+    struct tp_pending *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    if (c->pending_count >= PENDING_MAX)
+        lose(c, c->first);
+    *c->last_next = p;
+    c->last_next = &p->next;
+    c->pending_count++;
+    return p;
+}
+
+static struct tp_pending *last_pending(const struct tp_connection *c)
+{
+    struct tp_pending *last = c->first;
+    while (last && last->next)
+        last = last->next;
+    return last;
+}
+
+void tp_pending_add_gap(struct tp_connection *c, uint64_t offset)
+{
+    struct tp_pending *last = last_pending(c);
+    if (last && last->gap)
+        return;
+    struct tp_pending *p = tp_pending_add(c);
+    if (!p)
+        return;
+    p->gap = p->request_done = true;
+    p->start = offset;
+}
+
+struct tp_pending *tp_pending_owner(const struct tp_connection *c, uint64_t from, uint64_t peer)
+{
+    struct tp_pending *owner = NULL;
+    for (struct tp_pending *p = c->first; p; p = p->next)
+        if (is_live(p) && p->start < peer && p->answer_from <= from)
+            owner = p;
+    return owner;
+}
+
+static struct tp_pending *first_live(const struct tp_connection *c)
+{
+    struct tp_pending *p = c->first;
+    while (p && !is_live(p))
+        p = p->next;
+    return p;
+}
+
+/* Pipelined, and an answer may have been missed: nobody can tell whose this one is. */
+static void lose_ambiguous(struct tp_connection *c, uint64_t peer)
+{
+    struct tp_pending *next;
+    for (struct tp_pending *p = c->first; p; p = next) {
+        next = p->next;
+        if (is_live(p) && p->start < peer)
+            lose(c, p);
+    }
+}
+
+struct tp_pending *tp_pending_select(struct tp_connection *c, uint64_t from, uint64_t peer)
+{
+    struct tp_pending *first = first_live(c);
+    if (!c->dirty && (!first || !first->gap))
+        return first && first->start <= peer && first->answer_from <= from ? first : NULL;
+    if (c->pipelined) {
+        c->dirty = true;
+        lose_ambiguous(c, peer);
+        return NULL;
+    }
+    struct tp_pending *owner = tp_pending_owner(c, from, peer);
+    if (!owner)
+        return NULL;
+    lose_until(c, owner);
+    c->dirty = false;
+    if (!owner->gap)
+        return owner;
+    lose(c, owner);
+    return NULL;
+}
+
+struct tp_pending *tp_pending_orphan(struct tp_connection *c)
+{
+    struct tp_side *requests = &c->side[c->request_direction];
+    struct tp_pending *p = tp_pending_add(c);
+    if (!p)
+        return NULL;
+    p->orphan = p->request_done = true;
+    p->x = c->owner->ops->request_begin(c->owner->cx, &c->origin, NULL, c->now.time_ns);
+    c->owner->stats.exchanges++;
+    c->owner->ops->request_hole(p->x, requests->gap_bytes);
+    requests->gap_bytes = 0;
+    c->owner->ops->request_end(p->x, c->now.time_ns);
+    return p;
+}
