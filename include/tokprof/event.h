@@ -137,5 +137,6 @@
 #define TP_K_LOST_BY "lostby" /* map reason -> bytes */
 #define TP_K_CALLS "calls"    /* uint */
 #define TP_K_OTHER "nother"   /* uint: HTTP exchanges that were no model calls */
+#define TP_K_RUNNING "run"       /* uint: watched processes that still ran when the command had ended */
 
 #endif
