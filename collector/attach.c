@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/attach.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "tls.skel.h"
+
+struct tp_probes {
+    struct tls_bpf *skel;
+    struct tp_ring data, process;
+    struct bpf_link **links;
+    size_t links_len, links_cap;
+};
+
+/* The programs of one kind of site; either may be NULL. */
+struct programs {
+    struct bpf_program *at_entry, *at_return;
+};
+
+static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+    char line[1024];
+
+    if (level > LIBBPF_INFO)
+        return 0;
+    vsnprintf(line, sizeof(line), fmt, args);
+    line[strcspn(line, "\n")] = 0;
+    tp_debug("%s", line);
+    return 0;
+}
+
+static struct programs programs_for(const struct tls_bpf *skel, enum tp_tls_site_kind kind)
+{
+    switch (kind) {
+    case TP_TLS_READ:
+        return (struct programs){skel->progs.on_read_entry, skel->progs.on_call_return};
+    case TP_TLS_WRITE:
+        return (struct programs){skel->progs.on_write_entry, skel->progs.on_call_return};
+    case TP_TLS_READ_EX:
+        return (struct programs){skel->progs.on_read_ex_entry, skel->progs.on_call_ex_return};
+    case TP_TLS_WRITE_EX:
+        return (struct programs){skel->progs.on_write_ex_entry, skel->progs.on_call_ex_return};
+    case TP_TLS_NEW:
+        return (struct programs){NULL, skel->progs.on_new_return};
+    case TP_TLS_FREE:
+        return (struct programs){skel->progs.on_free_entry, NULL};
+    }
+    return (struct programs){NULL, NULL};
+}
+
+static int link_keep(struct tp_probes *p, struct bpf_link *link)
+{
+    if (p->links_len == p->links_cap) {
+        size_t cap = p->links_cap ? 2 * p->links_cap : 64;
+        struct bpf_link **grown = reallocarray(p->links, cap, sizeof(*grown));
+        if (!grown) {
+            bpf_link__destroy(link);
+            return -ENOMEM;
+        }
+        p->links = grown;
+        p->links_cap = cap;
+    }
+    p->links[p->links_len++] = link;
+    return 0;
+}
+
+static int attach_one(struct tp_probes *p, struct bpf_program *program, const char *path,
+                      uint64_t offset, uint16_t stack, bool at_return)
+{
+    LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = at_return, .bpf_cookie = stack);
+
+    if (!program)
+        return 0;
+    struct bpf_link *link = bpf_program__attach_uprobe_opts(program, -1, path, offset, &opts);
+    if (!link)
+        return -errno;
+    return link_keep(p, link);
+}
+
+static void links_drop(struct tp_probes *p, size_t keep)
+{
+    while (p->links_len > keep)
+        bpf_link__destroy(p->links[--p->links_len]);
+}
+
+/* Returns first: a call that enters in between is then counted (no entry), not missed. */
+int tp_probes_attach(struct tp_probes *probes, int fd, const struct tp_tls_site *sites,
+                     size_t count, uint16_t stack)
+{
+    size_t before = probes->links_len;
+    char path[64];
+    int err = 0;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    for (size_t i = 0; i < count && !err; i++) {
+        struct programs on = programs_for(probes->skel, sites[i].kind);
+        err = attach_one(probes, on.at_return, path, sites[i].file_offset, stack, true);
+        if (!err)
+            err = attach_one(probes, on.at_entry, path, sites[i].file_offset, stack, false);
+    }
+    if (err)
+        links_drop(probes, before);
+    return err;
+}
+
+/* Before 5.11, maps count against RLIMIT_MEMLOCK. */
+static void raise_limits(void)
+{
+    const struct rlimit endless = {RLIM_INFINITY, RLIM_INFINITY};
+    struct rlimit files;
+
+    setrlimit(RLIMIT_MEMLOCK, &endless);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes)
+{
+    struct tls_bpf *skel = tls_bpf__open();
+    if (!skel)
+        return -errno;
+    bpf_map__set_max_entries(skel->maps.data_ring, (uint32_t)ring_bytes);
+    skel->rodata->wake_bytes = ring_bytes / 16;
+    int err = tls_bpf__load(skel);
+    if (err) {
+        tls_bpf__destroy(skel);
+        return err;
+    }
+    *ret_skel = skel;
+    return 0;
+}
+
+static int skeleton_load_fitting(struct tls_bpf **ret_skel, size_t ring_bytes)
+{
+    for (;;) {
+        int err = skeleton_load(ret_skel, ring_bytes);
+        if (err != -ENOMEM && err != -EPERM)
+            return err;
+        if (ring_bytes < 2 * 1024 * 1024)
+            return err;
+        ring_bytes /= 4;
+        tp_debug("no room for the ring buffer: trying %zu bytes", ring_bytes);
+    }
+}
+
+static int processes_attach(struct tp_probes *p)
+{
+    struct bpf_program *programs[] = {p->skel->progs.on_fork, p->skel->progs.on_exec,
+                                      p->skel->progs.on_exit};
+
+    for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+        struct bpf_link *link = bpf_program__attach(programs[i]);
+        if (!link)
+            return -errno;
+        int err = link_keep(p, link);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int ring_init(struct tp_ring *ring, const struct bpf_map *map)
+{
+    return tp_ring_init(ring, bpf_map__fd(map), bpf_map__max_entries(map));
+}
+
+int tp_probes_open(struct tp_probes **ret_probes, size_t ring_bytes)
+{
+    struct tp_probes *p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    libbpf_set_print(libbpf_says);
+    raise_limits();
+    int err = skeleton_load_fitting(&p->skel, ring_bytes);
+    if (!err)
+        err = ring_init(&p->data, p->skel->maps.data_ring);
+    if (!err)
+        err = ring_init(&p->process, p->skel->maps.process_ring);
+    if (!err)
+        err = processes_attach(p);
+    if (err) {
+        tp_probes_close(p);
+        return err;
+    }
+    *ret_probes = p;
+    return 0;
+}
+
+void tp_probes_close(struct tp_probes *probes)
+{
+    if (!probes)
+        return;
+    links_drop(probes, 0);
+    free(probes->links);
+    tp_ring_done(&probes->data);
+    tp_ring_done(&probes->process);
+    tls_bpf__destroy(probes->skel);
+    free(probes);
+}
+
+struct tp_ring *tp_probes_data_ring(struct tp_probes *probes)
+{
+    return &probes->data;
+}
+
+struct tp_ring *tp_probes_process_ring(struct tp_probes *probes)
+{
+    return &probes->process;
+}
+
+int tp_probes_watch(struct tp_probes *probes, uint32_t pid)
+{
+    if (bpf_map_update_elem(bpf_map__fd(probes->skel->maps.watched), &pid, &pid, BPF_ANY))
+        return -errno;
+    return 0;
+}
+
+bool tp_probes_watches(const struct tp_probes *probes, uint32_t pid)
+{
+    uint32_t root;
+    return bpf_map_lookup_elem(bpf_map__fd(probes->skel->maps.watched), &pid, &root) == 0;
+}
+
+size_t tp_probes_watched_count(const struct tp_probes *probes)
+{
+    int fd = bpf_map__fd(probes->skel->maps.watched);
+    size_t count = 0;
+    uint32_t pid;
+
+    for (uint32_t *at = NULL; bpf_map_get_next_key(fd, at, &pid) == 0; at = &pid)
+        count++;
+    return count;
+}
+
+static void counters_add(struct tp_counters *sum, const struct tp_counters *c)
+{
+    sum->seen_bytes += c->seen_bytes;
+    sum->copied_bytes += c->copied_bytes;
+    sum->records += c->records;
+    sum->lost_processes += c->lost_processes;
+    for (int i = 0; i < TP_LOSS_REASONS; i++) {
+        sum->lost_bytes[i] += c->lost_bytes[i];
+        sum->lost_records[i] += c->lost_records[i];
+    }
+}
+
+int tp_probes_counters(const struct tp_probes *probes, struct tp_counters *ret_sum)
+{
+    int cpus = libbpf_num_possible_cpus();
+    const uint32_t zero = 0;
+
+    if (cpus < 1)
+        return -EINVAL;
+    struct tp_counters *each = calloc((size_t)cpus, sizeof(*each));
+    if (!each)
+        return -ENOMEM;
+    int err =
+        bpf_map_lookup_elem(bpf_map__fd(probes->skel->maps.counters), &zero, each) ? -errno : 0;
+    if (!err) {
+        memset(ret_sum, 0, sizeof(*ret_sum));
+        for (int i = 0; i < cpus; i++)
+            counters_add(ret_sum, &each[i]);
+    }
+    free(each);
+    return err;
+}
+
+/* The next key is found before this one is deleted: a deleted key would start the walk again. */
+void tp_probes_take_streams(struct tp_probes *probes, uint32_t pid, uint64_t before_ns,
+                            void (*each)(void *cx, const struct tp_stream_key *,
+                                         const struct tp_stream_state *),
+                            void *cx)
+{
+    int fd = bpf_map__fd(probes->skel->maps.streams);
+    struct tp_stream_key key, next;
+    int more = bpf_map_get_next_key(fd, NULL, &key) == 0;
+
+    while (more) {
+        struct tp_stream_state state;
+        more = bpf_map_get_next_key(fd, &key, &next) == 0;
+        if ((pid == 0 || key.pid == pid) && bpf_map_lookup_elem(fd, &key, &state) == 0 &&
+            state.generation < before_ns && bpf_map_delete_elem(fd, &key) == 0)
+            each(cx, &key, &state);
+        key = next;
+    }
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ * The BPF programs: loads them, attaches them to files, reads their tables. Owns every link, so
+ * that closing it, or the death of this process, leaves no probe behind.
+ */
+#ifndef TP_ATTACH_H
+#define TP_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <tokprof/plugin.h>
+
+#include "bpf/shared/record.h"
+#include "collector/ring.h"
+
+struct tp_probes;
+
+#define TP_RING_BYTES_DEFAULT (64u * 1024u * 1024u)
+#define TP_RING_BYTES_MIN 4096u
+
+/* Loads the programs and attaches those that follow processes. ring_bytes: a power of two, at least
+ * TP_RING_BYTES_MIN and a page; where the kernel refuses so much memory, smaller ones are tried.
+ * 0 or negative errno: -EPERM without the capabilities, others as the kernel says. */
+int tp_probes_open(struct tp_probes **ret_probes, size_t ring_bytes);
+/* Detaches everything. NULL is fine. */
+void tp_probes_close(struct tp_probes *probes);
+
+struct tp_ring *tp_probes_data_ring(struct tp_probes *probes);
+struct tp_ring *tp_probes_process_ring(struct tp_probes *probes);
+
+/* Attaches all sites of the file open at fd, under the cookie `stack`; all or none. 0 or negative
+ * errno. */
+int tp_probes_attach(struct tp_probes *probes, int fd, const struct tp_tls_site *sites,
+                     size_t count, uint16_t stack);
+
+/* pid, and whatever it forks from now on, is watched. */
+int tp_probes_watch(struct tp_probes *probes, uint32_t pid);
+bool tp_probes_watches(const struct tp_probes *probes, uint32_t pid);
+/* How many processes are watched now. */
+size_t tp_probes_watched_count(const struct tp_probes *probes);
+
+/* The ledger, summed over all CPUs. */
+int tp_probes_counters(const struct tp_probes *probes, struct tp_counters *ret_sum);
+
+/* Takes streams out of the kernel's table, handing each to `each`: those of `pid` (0: of all) that
+ * were first seen before before_ns. */
+void tp_probes_take_streams(struct tp_probes *probes, uint32_t pid, uint64_t before_ns,
+                            void (*each)(void *cx, const struct tp_stream_key *,
+                                         const struct tp_stream_state *),
+                            void *cx);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/elf.h"
+
+#include <errno.h>
+#include <gelf.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Ceilings: the largest real symbol tables (browsers, node with debug symbols) are well below. */
+#define TABLE_BYTES_MAX (512u * 1024u * 1024u)
+#define SYMBOLS_MAX (8u * 1024u * 1024u)
+#define DYNAMIC_MAX 4096
+/* Names made to collide must not cost quadratic time: such a symbol is left out. */
+#define INDEX_STEPS_MAX 512
+
+/* One symbol table with an index by name, made when first asked. */
+struct symbols {
+    const char *strings; /* NUL-terminated at strings_bytes - 1 */
+    size_t strings_bytes;
+    Elf_Data *data;
+    uint32_t *slot; /* symbol number + 1; 0: free */
+    uint32_t mask;
+    bool tried;
+};
+
+struct tp_elf {
+    Elf *elf;
+    struct tp_elf_view view;
+    struct symbols dynamic, all;
+};
+
+static uint32_t name_hash(const char *s, size_t n)
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ (uint8_t)s[i]) * 16777619u;
+    return h;
+}
+
+/* The name without the version that .symtab appends ("SSL_read@@OPENSSL_3.0.0"). */
+static const char *symbol_name(const struct symbols *t, const GElf_Sym *sym, size_t *ret_len)
+{
+    if (sym->st_name == 0 || sym->st_name >= t->strings_bytes)
+        return NULL;
+    const char *s = t->strings + sym->st_name;
+    *ret_len = strcspn(s, "@");
+    return s;
+}
+
+static Elf_Scn *section_of_type(Elf *elf, GElf_Word type, GElf_Shdr *ret_shdr)
+{
+    for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf, scn));) {
+        if (gelf_getshdr(scn, ret_shdr) && ret_shdr->sh_type == type)
+            return scn;
+    }
+    return NULL;
+}
+
+static Elf_Data *section_data(Elf_Scn *scn, const GElf_Shdr *shdr)
+{
+    return scn && shdr->sh_size <= TABLE_BYTES_MAX ? elf_getdata(scn, NULL) : NULL;
+}
+
+static bool strings_load(struct symbols *t, Elf *elf, GElf_Word link)
+{
+    GElf_Shdr shdr;
+    Elf_Scn *scn = elf_getscn(elf, link);
+    if (!scn || !gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_STRTAB)
+        return false;
+    Elf_Data *data = section_data(scn, &shdr);
+    if (!data || !data->d_buf || data->d_size == 0 || ((char *)data->d_buf)[data->d_size - 1])
+        return false;
+    t->strings = data->d_buf;
+    t->strings_bytes = data->d_size;
+    return true;
+}
+
+static bool is_function(const GElf_Sym *sym)
+{
+    return GELF_ST_TYPE(sym->st_info) == STT_FUNC && sym->st_shndx != SHN_UNDEF &&
+           sym->st_value != 0;
+}
+
+static void index_add(struct symbols *t, uint32_t number, const char *name, size_t len)
+{
+    uint32_t i = name_hash(name, len) & t->mask;
+    for (int steps = 0; t->slot[i]; steps++) {
+        if (steps == INDEX_STEPS_MAX)
+            return;
+        i = (i + 1) & t->mask;
+    }
+    t->slot[i] = number + 1;
+}
+
+static void index_fill(struct symbols *t, size_t count)
+{
+    GElf_Sym sym;
+    size_t len;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!gelf_getsym(t->data, (int)i, &sym) || !is_function(&sym))
+            continue;
+        const char *name = symbol_name(t, &sym, &len);
+        if (name)
+            index_add(t, (uint32_t)i, name, len);
+    }
+}
+
+static void symbols_load(struct symbols *t, Elf *elf, GElf_Word type)
+{
+    GElf_Shdr shdr;
+    Elf_Scn *scn = section_of_type(elf, type, &shdr);
+
+    t->tried = true;
+    t->data = section_data(scn, &shdr);
+    if (!t->data || shdr.sh_entsize == 0 || !strings_load(t, elf, shdr.sh_link))
+        return;
+    size_t count = t->data->d_size / shdr.sh_entsize;
+    if (count > SYMBOLS_MAX)
+        return;
+    uint32_t slots = 16;
+    while (slots < 2 * count)
+        slots *= 2;
+    t->slot = calloc(slots, sizeof(*t->slot));
+    if (!t->slot)
+        return;
+    t->mask = slots - 1;
+    index_fill(t, count);
+}
+
+/* Local symbols count too (a hidden static OpenSSL has only those), but a global one is preferred.
+ */
+static bool symbols_find(const struct symbols *t, const char *name, GElf_Sym *ret_sym)
+{
+    size_t len, want = strlen(name);
+    bool found = false;
+
+    if (!t->slot)
+        return false;
+    for (uint32_t i = name_hash(name, want) & t->mask; t->slot[i]; i = (i + 1) & t->mask) {
+        GElf_Sym sym;
+        if (!gelf_getsym(t->data, (int)(t->slot[i] - 1), &sym))
+            continue;
+        const char *s = symbol_name(t, &sym, &len);
+        if (!s || len != want || memcmp(s, name, len) != 0)
+            continue;
+        if (!found || GELF_ST_BIND(sym.st_info) != STB_LOCAL)
+            *ret_sym = sym;
+        found = true;
+        if (GELF_ST_BIND(sym.st_info) != STB_LOCAL)
+            break;
+    }
+    return found;
+}
+
+static int address_to_offset(Elf *elf, uint64_t address, uint64_t *ret_offset)
+{
+    size_t count;
+    GElf_Phdr ph;
+
+    if (elf_getphdrnum(elf, &count))
+        return -ENOENT;
+    for (size_t i = 0; i < count && gelf_getphdr(elf, (int)i, &ph); i++) {
+        if (ph.p_type != PT_LOAD || !(ph.p_flags & PF_X) || address < ph.p_vaddr ||
+            address - ph.p_vaddr >= ph.p_filesz)
+            continue;
+        *ret_offset = address - ph.p_vaddr + ph.p_offset;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+static int find_symbol(void *host, const char *name, uint64_t *ret_file_offset)
+{
+    struct tp_elf *e = host;
+    GElf_Sym sym;
+
+    if (!e->dynamic.tried)
+        symbols_load(&e->dynamic, e->elf, SHT_DYNSYM);
+    if (symbols_find(&e->dynamic, name, &sym))
+        return address_to_offset(e->elf, sym.st_value, ret_file_offset);
+    if (!e->all.tried)
+        symbols_load(&e->all, e->elf, SHT_SYMTAB);
+    if (symbols_find(&e->all, name, &sym))
+        return address_to_offset(e->elf, sym.st_value, ret_file_offset);
+    return -ENOENT;
+}
+
+static bool is_native(Elf *elf)
+{
+    const char *ident = elf_getident(elf, NULL);
+    const uint16_t one = 1;
+    int order = *(const uint8_t *)&one ? ELFDATA2LSB : ELFDATA2MSB;
+    return elf_kind(elf) == ELF_K_ELF && ident && ident[EI_CLASS] == ELFCLASS64 &&
+           ident[EI_DATA] == order;
+}
+
+int tp_elf_open(struct tp_elf **ret_elf, int fd, const char *name)
+{
+    struct tp_elf *e = calloc(1, sizeof(*e));
+    if (!e)
+        return -ENOMEM;
+    elf_version(EV_CURRENT);
+    e->elf = elf_begin(fd, ELF_C_READ, NULL);
+    if (!e->elf || !is_native(e->elf)) {
+        tp_elf_close(e);
+        return -ENOEXEC;
+    }
+    e->view = (struct tp_elf_view){.host = e, .path = name, .symbol = find_symbol};
+    *ret_elf = e;
+    return 0;
+}
+
+void tp_elf_close(struct tp_elf *elf)
+{
+    if (!elf)
+        return;
+    free(elf->dynamic.slot);
+    free(elf->all.slot);
+    if (elf->elf)
+        elf_end(elf->elf);
+    free(elf);
+}
+
+const struct tp_elf_view *tp_elf_view(struct tp_elf *elf)
+{
+    return &elf->view;
+}
+
+/* NT_GNU_BUILD_ID of owner "GNU" in one section of notes. */
+static bool build_id_in(Elf_Data *data, char hex[TP_BUILD_ID_HEX_MAX])
+{
+    static const char digits[] = "0123456789abcdef";
+    GElf_Nhdr nh;
+    size_t name, desc;
+
+    for (size_t at = 0; (at = gelf_getnote(data, at, &nh, &name, &desc)) > 0;) {
+        if (nh.n_type != NT_GNU_BUILD_ID || nh.n_namesz != 4 ||
+            memcmp((char *)data->d_buf + name, "GNU", 4) != 0)
+            continue;
+        const uint8_t *id = (const uint8_t *)data->d_buf + desc;
+        size_t n = nh.n_descsz < 32 ? nh.n_descsz : 32;
+        for (size_t i = 0; i < n; i++) {
+            hex[2 * i] = digits[id[i] >> 4];
+            hex[2 * i + 1] = digits[id[i] & 15];
+        }
+        hex[2 * n] = 0;
+        return true;
+    }
+    return false;
+}
+
+void tp_elf_build_id(struct tp_elf *elf, char ret_hex[TP_BUILD_ID_HEX_MAX])
+{
+    ret_hex[0] = 0;
+    for (Elf_Scn *scn = NULL; (scn = elf_nextscn(elf->elf, scn));) {
+        GElf_Shdr shdr;
+        if (!gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_NOTE || shdr.sh_size > 65536)
+            continue;
+        Elf_Data *data = elf_getdata(scn, NULL);
+        if (data && build_id_in(data, ret_hex))
+            return;
+    }
+}
+
+void tp_elf_dynamic(struct tp_elf *elf,
+                    void (*each)(void *cx, enum tp_elf_dynamic what, const char *text), void *cx)
+{
+    GElf_Shdr shdr;
+    GElf_Dyn dyn;
+    Elf_Scn *scn = section_of_type(elf->elf, SHT_DYNAMIC, &shdr);
+    Elf_Data *data = section_data(scn, &shdr);
+    struct symbols strings = {0};
+
+    if (!data || !strings_load(&strings, elf->elf, shdr.sh_link))
+        return;
+    for (int i = 0; i < DYNAMIC_MAX && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+        if (dyn.d_un.d_val >= strings.strings_bytes)
+            continue;
+        const char *text = strings.strings + dyn.d_un.d_val;
+        if (dyn.d_tag == DT_NEEDED)
+            each(cx, TP_ELF_NEEDED, text);
+        else if (dyn.d_tag == DT_RUNPATH || dyn.d_tag == DT_RPATH)
+            each(cx, TP_ELF_RUNPATH, text);
+    }
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/mmaps.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DATA_PAGES 16
+#define RECORD_BYTES_MAX 8192 /* a path is at most PATH_MAX */
+#define CPUS_MAX 4096
+#define PROCESS_MAPPINGS_MAX 65536
+
+struct cpu_ring {
+    int fd;
+    struct perf_event_mmap_page *page;
+};
+
+struct tp_mmaps {
+    struct cpu_ring *cpu;
+    size_t cpus;
+    size_t map_bytes, data_bytes;
+};
+
+/* The fixed part of PERF_RECORD_MMAP2; the file name and the sample_id trailer {pid, tid; time}
+ * follow. */
+struct mmap2_record {
+    struct perf_event_header header;
+    uint32_t pid, tid;
+    uint64_t addr, len, pgoff;
+    uint32_t maj, min;
+    uint64_t ino, ino_generation;
+    uint32_t prot, flags;
+    char filename[];
+};
+
+struct sample_id {
+    uint32_t pid, tid;
+    uint64_t time;
+};
+
+static int event_open(int cpu)
+{
+    struct perf_event_attr attr = {
+        .size = sizeof(attr),
+        .type = PERF_TYPE_SOFTWARE,
+        .config = PERF_COUNT_SW_DUMMY,
+        .sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME,
+        .mmap = 1,
+        .mmap2 = 1,
+        .sample_id_all = 1,
+        .watermark = 1,
+        .wakeup_watermark = 1,
+        .use_clockid = 1,
+        .clockid = CLOCK_MONOTONIC,
+    };
+    int fd = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int cpu_open(struct tp_mmaps *m, int cpu, int epoll_fd, uint64_t tag)
+{
+    struct cpu_ring *ring = &m->cpu[m->cpus];
+    struct epoll_event ev = {.events = EPOLLIN, .data.u64 = tag};
+    int fd = event_open(cpu);
+    if (fd < 0)
+        return fd;
+    void *page = mmap(NULL, m->map_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev)) {
+        int err = -errno;
+        if (page != MAP_FAILED)
+            munmap(page, m->map_bytes);
+        close(fd);
+        return err;
+    }
+    *ring = (struct cpu_ring){.fd = fd, .page = page};
+    m->cpus++;
+    return 0;
+}
+
+int tp_mmaps_open(struct tp_mmaps **ret_mmaps, int epoll_fd, uint64_t tag)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_CONF);
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    int err = 0;
+
+    if (cpus < 1 || cpus > CPUS_MAX)
+        return -ERANGE;
+    struct tp_mmaps *m = calloc(1, sizeof(*m));
+    if (!m)
+        return -ENOMEM;
+    m->data_bytes = DATA_PAGES * page;
+    m->map_bytes = page + m->data_bytes;
+    m->cpu = calloc((size_t)cpus, sizeof(*m->cpu));
+    if (!m->cpu)
+        err = -ENOMEM;
+    for (int i = 0; i < cpus && !err; i++) {
+        err = cpu_open(m, i, epoll_fd, tag);
+        if (err == -ENODEV) /* offline */
+            err = 0;
+    }
+    if (err) {
+        tp_mmaps_close(m);
+        return err;
+    }
+    *ret_mmaps = m;
+    return 0;
+}
+
+void tp_mmaps_close(struct tp_mmaps *mmaps)
+{
+    if (!mmaps)
+        return;
+    for (size_t i = 0; i < mmaps->cpus; i++) {
+        munmap(mmaps->cpu[i].page, mmaps->map_bytes);
+        close(mmaps->cpu[i].fd);
+    }
+    free(mmaps->cpu);
+    free(mmaps);
+}
+
+static void copy_out(const struct tp_mmaps *m, const uint8_t *data, uint64_t at, void *to, size_t n)
+{
+    size_t start = at & (m->data_bytes - 1);
+    size_t first = n < m->data_bytes - start ? n : m->data_bytes - start;
+
+    memcpy(to, data + start, first);
+    memcpy((uint8_t *)to + first, data, n - first);
+}
+
+static void hand_out_mmap2(const struct mmap2_record *r, tp_mapping_fn *each, void *cx)
+{
+    struct sample_id id;
+    size_t n = r->header.size;
+
+    if (n < sizeof(*r) + sizeof(id) || r->filename[0] != '/' || r->filename[1] == '/')
+        return;
+    size_t name_bytes = n - sizeof(*r) - sizeof(id);
+    if (!memchr(r->filename, 0, name_bytes))
+        return;
+    memcpy(&id, (const uint8_t *)r + n - sizeof(id), sizeof(id));
+    const struct tp_mapping mapping = {
+        .pid = r->pid,
+        .time_ns = id.time,
+        .start = r->addr,
+        .end = r->addr + r->len,
+        .device = makedev(r->maj, r->min),
+        .inode = r->ino,
+        .path = r->filename,
+    };
+    each(cx, &mapping);
+}
+
+static uint64_t cpu_read(const struct tp_mmaps *m, struct perf_event_mmap_page *page,
+                         tp_mapping_fn *each, void *cx)
+{
+    const uint8_t *data = (const uint8_t *)page + page->data_offset;
+    uint64_t head = __atomic_load_n(&page->data_head, __ATOMIC_ACQUIRE);
+    uint64_t at = page->data_tail, lost = 0;
+    union {
+        struct perf_event_header header;
+        struct mmap2_record mmap2;
+        struct {
+            struct perf_event_header header;
+            uint64_t id, lost;
+        } lost;
+        uint8_t bytes[RECORD_BYTES_MAX];
+    } record;
+
+    while (at < head) {
+        copy_out(m, data, at, &record.header, sizeof(record.header));
+        size_t n = record.header.size;
+        if (n < sizeof(record.header))
+            break;
+        if (n <= sizeof(record)) {
+            copy_out(m, data, at, &record, n);
+            if (record.header.type == PERF_RECORD_MMAP2)
+                hand_out_mmap2(&record.mmap2, each, cx);
+            else if (record.header.type == PERF_RECORD_LOST)
+                lost += record.lost.lost;
+        }
+        at += n;
+    }
+    __atomic_store_n(&page->data_tail, at, __ATOMIC_RELEASE);
+    return lost;
+}
+
+uint64_t tp_mmaps_read(struct tp_mmaps *mmaps, tp_mapping_fn *each, void *cx)
+{
+    uint64_t lost = 0;
+
+    for (size_t i = 0; i < mmaps->cpus; i++)
+        lost += cpu_read(mmaps, mmaps->cpu[i].page, each, cx);
+    return lost;
+}
+
+/* "start-end perms offset major:minor inode path" (proc_pid_maps(5)). */
+static void hand_out_line(char *line, uint32_t pid, uint64_t time_ns, tp_mapping_fn *each, void *cx)
+{
+    struct tp_mapping mapping = {.pid = pid, .time_ns = time_ns};
+    unsigned int major_no, minor_no;
+    char perms[5];
+    int path_at = 0;
+
+    line[strcspn(line, "\n")] = 0;
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %x:%x %" SCNu64 " %n", &mapping.start,
+               &mapping.end, perms, &major_no, &minor_no, &mapping.inode, &path_at) < 6 ||
+        path_at == 0)
+        return;
+    mapping.device = makedev(major_no, minor_no);
+    mapping.path = line + path_at;
+    if (perms[2] == 'x' && mapping.path[0] == '/' && mapping.inode != 0)
+        each(cx, &mapping);
+}
+
+void tp_mmaps_of_process(uint32_t pid, uint64_t time_ns, tp_mapping_fn *each, void *cx)
+{
+    char path[64], line[RECORD_BYTES_MAX];
+
+    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/maps", pid);
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return;
+    for (int i = 0; i < PROCESS_MAPPINGS_MAX && fgets(line, sizeof(line), f); i++)
+        hand_out_line(line, pid, time_ns, each, cx);
+    fclose(f);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/param.h>
+
+#include "collector/attach.h"
+
+#define RING_BYTES_MAX (1024u * 1024u * 1024u)
+
+enum { KEY_TASK = 256, KEY_LABEL, KEY_CONTENT, KEY_RING_SIZE, KEY_DEBUG };
+
+static const struct argp_option options[] = {
+    {"output", 'o', "FILE", 0,
+     "Write the recording to FILE (default run.tokrec); - for bare events to standard output", 0},
+    {"task", KEY_TASK, "NAME", 0, "Name the task that this run is", 0},
+    {"label", KEY_LABEL, "KEY=VALUE", 0, "Add a label to every call; may be repeated", 0},
+    {"content", KEY_CONTENT, NULL, 0, "Keep the text of prompts and answers in the recording", 0},
+    {"ring-size", KEY_RING_SIZE, "BYTES", 0,
+     "Size of the kernel buffer: a power of two, K and M understood (default 64M)", 0},
+    {"debug", KEY_DEBUG, NULL, 0, "Tell more on standard error", 0},
+    {0},
+};
+
+int tp_size_parse(const char *text, size_t *ret_bytes)
+{
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9')
+        return -EINVAL;
+    errno = 0;
+    unsigned long n = strtoul(text, &end, 10);
+    unsigned long unit = 1;
+    if (*end == 'K' || *end == 'k')
+        unit = 1024;
+    else if (*end == 'M' || *end == 'm')
+        unit = 1024 * 1024;
+    if (unit > 1)
+        end++;
+    if (errno || *end || n > RING_BYTES_MAX / unit)
+        return -EINVAL;
+    n *= unit;
+    if (n < TP_RING_BYTES_MIN || !powerof2(n))
+        return -EINVAL;
+    *ret_bytes = n;
+    return 0;
+}
+
+static void add_label(struct tp_record_options *o, char *text, struct argp_state *state)
+{
+    char *equals = strchr(text, '=');
+
+    if (!equals || equals == text)
+        argp_error(state, "--label wants KEY=VALUE, not '%s'", text);
+    if (o->label_count == TP_LABELS_MAX)
+        argp_error(state, "more than %d labels", TP_LABELS_MAX);
+    *equals = 0;
+    o->labels[o->label_count].key = text;
+    o->labels[o->label_count++].value = equals + 1;
+}
+
+static error_t on_option(int key, char *arg, struct argp_state *state)
+{
+    struct tp_record_options *o = state->input;
+
+    switch (key) {
+    case 'o':
+        if (!arg[0])
+            argp_error(state, "-o wants a file name");
+        o->output = arg;
+        return 0;
+    case KEY_TASK:
+        o->task = arg;
+        return 0;
+    case KEY_LABEL:
+        add_label(o, arg, state);
+        return 0;
+    case KEY_CONTENT:
+        o->content = true;
+        return 0;
+    case KEY_RING_SIZE:
+        if (tp_size_parse(arg, &o->ring_bytes))
+            argp_error(state, "--ring-size wants a power of two from 4096 to 1024M, not '%s'", arg);
+        return 0;
+    case KEY_DEBUG:
+        o->debug = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        o->command = &state->argv[state->next - 1];
+        state->next = state->argc; /* the rest is the command's own */
+        return 0;
+    case ARGP_KEY_END:
+        if (!o->command)
+            argp_error(state, "which command shall be recorded?");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int tp_record_options_parse(struct tp_record_options *ret_options, int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = options,
+        .parser = on_option,
+        .args_doc = "[--] COMMAND [ARG...]",
+        .doc = "Runs COMMAND and records the model calls that it and its descendants make.\v"
+               "The exit status is the command's own; 125 if tokprof failed, 126 if the command "
+               "could not be "
+               "run, 127 if it was not found, 128+N if signal N ended it.",
+    };
+
+    *ret_options =
+        (struct tp_record_options){.output = "run.tokrec", .ring_bytes = TP_RING_BYTES_DEFAULT};
+    argp_err_exit_status = 125;
+    return argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, ret_options) ? 125 : 0;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/prescan.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <glob.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collector/elf.h"
+
+#define FILES_MAX 128       /* files looked into */
+#define DEPTH_MAX 8         /* script that runs a script that ... */
+#define HEAD_BYTES 65536    /* of a script that are searched for commands */
+#define LIBRARY_DEPTH_MAX 3 /* executable -> library -> libssl */
+
+/* What a walk has seen; ends when `left` is used up. */
+struct walk {
+    tp_prescan_fn *each;
+    void *cx;
+    struct {
+        dev_t device;
+        ino_t inode;
+    } seen[FILES_MAX];
+    size_t seen_count;
+};
+
+static void look_at_file(struct walk *w, const char *path, int depth);
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool is_regular(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+int tp_command_find(const char *name, char ret_path[TP_PRESCAN_PATH_MAX])
+{
+    const char *dirs = getenv("PATH");
+    int err = -ENOENT;
+
+    if (!name[0])
+        return -ENOENT;
+    if (strchr(name, '/')) {
+        if (snprintf(ret_path, TP_PRESCAN_PATH_MAX, "%s", name) >= TP_PRESCAN_PATH_MAX)
+            return -ENAMETOOLONG;
+        if (access(name, F_OK))
+            return errno == EACCES ? -EACCES : -ENOENT;
+        return is_regular(name) && access(name, X_OK) == 0 ? 0 : -EACCES;
+    }
+    for (const char *at = dirs ? dirs : "/usr/local/bin:/usr/bin:/bin"; at;
+         at = *at ? at + 1 : NULL) {
+        size_t n = strcspn(at, ":");
+        int len =
+            snprintf(ret_path, TP_PRESCAN_PATH_MAX, "%.*s/%s", n ? (int)n : 1, n ? at : ".", name);
+        at += n;
+        if (len >= TP_PRESCAN_PATH_MAX || !is_regular(ret_path))
+            continue;
+        if (access(ret_path, X_OK) == 0)
+            return 0;
+        err = -EACCES;
+    }
+    return err;
+}
+
+/* True the first time that this file comes. */
+static bool is_new(struct walk *w, int fd)
+{
+    struct stat st;
+
+    if (w->seen_count == FILES_MAX || fstat(fd, &st) || !S_ISREG(st.st_mode))
+        return false;
+    for (size_t i = 0; i < w->seen_count; i++) {
+        if (w->seen[i].device == st.st_dev && w->seen[i].inode == st.st_ino)
+            return false;
+    }
+    w->seen[w->seen_count].device = st.st_dev;
+    w->seen[w->seen_count++].inode = st.st_ino;
+    return true;
+}
+
+/* A word of a command line or script: looked at if it names a program, or a script by its path. */
+static void look_at_word(struct walk *w, const char *word, int depth)
+{
+    char path[TP_PRESCAN_PATH_MAX];
+    int err = tp_command_find(word, path);
+
+    if (err == 0 || (err == -EACCES && strchr(word, '/')))
+        look_at_file(w, path, depth);
+}
+
+/* A word relative to the script's own directory: "$basedir/../x.js", "node_modules/.bin/x". */
+static void look_beside(struct walk *w, const char *script, const char *rest, int depth)
+{
+    char path[TP_PRESCAN_PATH_MAX];
+    const char *slash = strrchr(script, '/');
+    int dir = slash ? (int)(slash - script) : 1;
+
+    if (snprintf(path, sizeof(path), "%.*s/%s", dir, slash ? script : ".", rest) <
+            (int)sizeof(path) &&
+        is_regular(path))
+        look_at_file(w, path, depth);
+}
+
+/* Splits shell text into words, near enough: quotes and operators end a word. */
+static void look_at_shell(struct walk *w, const char *script, char *text, int depth)
+{
+    const char *word;
+
+    while ((word = strsep(&text, " \t\r\n\"'`;|&()<>=")) && w->seen_count < FILES_MAX) {
+        const char *slash = strchr(word, '/');
+        if (!word[0] || word[0] == '-' || word[0] == '#' || isdigit((unsigned char)word[0]))
+            continue;
+        if (word[0] == '$' && slash && script)
+            look_beside(w, script, slash + 1, depth);
+        else
+            look_at_word(w, word, depth);
+    }
+}
+
+static bool is_shell(const char *path)
+{
+    static const char *const shells[] = {"sh", "bash", "dash", "zsh", "ksh", "ash", "busybox"};
+    const char *name = base_name(path);
+
+    for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
+        if (strcmp(name, shells[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "#! interpreter [words]" (execve(2)); env's words name the real one. */
+static void look_at_script(struct walk *w, const char *path, char *text, int depth)
+{
+    char *line = text + 2;
+    char *body = line + strcspn(line, "\n");
+    bool shell = false;
+    const char *word;
+
+    if (*body)
+        *body++ = 0;
+    while ((word = strsep(&line, " \t\r"))) {
+        if (!word[0] || word[0] == '-' || strchr(word, '='))
+            continue;
+        shell = shell || is_shell(word);
+        look_at_word(w, word, depth);
+    }
+    if (shell)
+        look_at_shell(w, path, body, depth);
+}
+
+struct needed {
+    struct walk *walk;
+    const char *user; /* the file that needs it */
+    int depth;
+};
+
+/* Only libraries that are, or may bring, a TLS stack are worth opening. */
+static bool may_bring_tls(const char *library)
+{
+    static const char *const patterns[] = {"libssl*",    "libnode*",   "libcurl*",
+                                           "libpython*", "libruby*",   "*boringssl*",
+                                           "libgnutls*", "libcrypto*", "libpq*"};
+
+    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) {
+        if (fnmatch(patterns[i], library, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void look_at_needed(void *cx, enum tp_elf_dynamic what, const char *text)
+{
+    const struct needed *n = cx;
+    static const char *const from_user[] = {".", "../lib", "../lib64"};
+    char rest[TP_PRESCAN_PATH_MAX];
+
+    if (what == TP_ELF_RUNPATH && strncmp(text, "$ORIGIN/", 8) == 0 &&
+        snprintf(rest, sizeof(rest), "%s/libssl.so.3", text + 8) < (int)sizeof(rest))
+        look_beside(n->walk, n->user, rest, n->depth);
+    if (what != TP_ELF_NEEDED || !may_bring_tls(text))
+        return;
+    if (strchr(text, '/')) {
+        look_at_file(n->walk, text, n->depth);
+        return;
+    }
+    for (size_t i = 0; i < sizeof(from_user) / sizeof(from_user[0]); i++) {
+        if (snprintf(rest, sizeof(rest), "%s/%s", from_user[i], text) < (int)sizeof(rest))
+            look_beside(n->walk, n->user, rest, n->depth);
+    }
+}
+
+/* Libraries beside the program (virtual environments, version managers): its libssl is often not
+ * the system's. */
+static void look_at_elf(struct walk *w, const char *path, int fd, int depth)
+{
+    char real[TP_PRESCAN_PATH_MAX], pattern[TP_PRESCAN_PATH_MAX + 32];
+    struct tp_elf *elf;
+    glob_t found;
+
+    w->each(w->cx, path);
+    if (depth > LIBRARY_DEPTH_MAX || !realpath(path, real) || tp_elf_open(&elf, fd, path))
+        return;
+    struct needed needed = {w, real, depth + 1};
+    tp_elf_dynamic(elf, look_at_needed, &needed);
+    tp_elf_close(elf);
+    *strrchr(real, '/') = 0;
+    snprintf(pattern, sizeof(pattern), "%s/../lib*/libssl.so*", real);
+    if (glob(pattern, 0, NULL, &found))
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        look_at_file(w, found.gl_pathv[i], depth + 1);
+    globfree(&found);
+}
+
+static void look_at_file(struct walk *w, const char *path, int depth)
+{
+    int fd = depth <= DEPTH_MAX ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
+    char *text = NULL;
+    ssize_t n = 0;
+
+    if (fd < 0)
+        return;
+    if (is_new(w, fd) && (text = malloc(HEAD_BYTES + 1)))
+        n = pread(fd, text, HEAD_BYTES, 0);
+    if (n > 4 && memcmp(text, "\177ELF", 4) == 0) {
+        look_at_elf(w, path, fd, depth);
+    } else if (n > 2 && text[0] == '#' && text[1] == '!') {
+        text[n] = 0;
+        look_at_script(w, path, text, depth + 1);
+    }
+    free(text);
+    close(fd);
+}
+
+static void look_at_glob(struct walk *w, const char *dir)
+{
+    char pattern[TP_PRESCAN_PATH_MAX];
+    glob_t found;
+
+    if (snprintf(pattern, sizeof(pattern), "%s/libssl.so*", dir) >= (int)sizeof(pattern) ||
+        glob(pattern, 0, NULL, &found))
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        look_at_file(w, found.gl_pathv[i], LIBRARY_DEPTH_MAX + 1);
+    globfree(&found);
+}
+
+/* Directories of ld.so.conf(5) files: one a line; "include" lines are covered by the caller's
+ * pattern. */
+static void look_at_ld_conf(struct walk *w, const char *conf)
+{
+    char line[TP_PRESCAN_PATH_MAX];
+    FILE *f = fopen(conf, "re");
+
+    if (!f)
+        return;
+    for (int i = 0; i < 256 && fgets(line, sizeof(line), f); i++) {
+        line[strcspn(line, " \t\r\n#")] = 0;
+        if (line[0] == '/')
+            look_at_glob(w, line);
+    }
+    fclose(f);
+}
+
+static void look_at_system_libraries(struct walk *w)
+{
+    static const char *const dirs[] = {
+        "/lib/*-linux-gnu*", "/usr/lib/*-linux-gnu*", "/lib64",           "/usr/lib64", "/lib",
+        "/usr/lib",          "/usr/local/lib",        "/usr/local/lib64", "/opt/*/lib"};
+    const char *extra = getenv("LD_LIBRARY_PATH");
+    glob_t confs;
+    char dir[TP_PRESCAN_PATH_MAX];
+
+    for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+        look_at_glob(w, dirs[i]);
+    look_at_ld_conf(w, "/etc/ld.so.conf");
+    if (glob("/etc/ld.so.conf.d/*.conf", 0, NULL, &confs) == 0) {
+        for (size_t i = 0; i < confs.gl_pathc; i++)
+            look_at_ld_conf(w, confs.gl_pathv[i]);
+        globfree(&confs);
+    }
+    while (extra && *extra) {
+        size_t n = strcspn(extra, ":;");
+        if (n > 0 && snprintf(dir, sizeof(dir), "%.*s", (int)n, extra) < (int)sizeof(dir))
+            look_at_glob(w, dir);
+        extra += n + (extra[n] != 0);
+    }
+}
+
+/* Every word of the command is tried, so that env, timeout, nice, xargs and their like need no rule
+ * each; what a shell gets by -c is split. */
+void tp_prescan(char *const *argv, tp_prescan_fn *each, void *cx)
+{
+    struct walk *w = calloc(1, sizeof(*w));
+    bool shell = false;
+
+    if (!w)
+        return;
+    w->each = each;
+    w->cx = cx;
+    for (size_t i = 0; argv[i] && i < 32; i++) {
+        char *copy = shell && strpbrk(argv[i], " \t\n;") ? strndup(argv[i], HEAD_BYTES) : NULL;
+        if (copy)
+            look_at_shell(w, NULL, copy, 1);
+        else if (argv[i][0] != '-')
+            look_at_word(w, argv[i], 0);
+        free(copy);
+        shell = shell || is_shell(argv[i]);
+    }
+    w->seen_count = w->seen_count > FILES_MAX / 2 ? FILES_MAX / 2 : w->seen_count;
+    look_at_system_libraries(w);
+    /* Interpreters that a tool of the agent is likely to start. */
+    look_at_word(w, "node", 1);
+    look_at_word(w, "python3", 1);
+    free(w);
+}

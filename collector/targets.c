@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/targets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/plugins.h"
+
+#define SITES_MAX 32
+#define FILES_MAX 65536u /* slots of the table of files seen; a power of two */
+#define FILES_FILL_MAX (FILES_MAX / 2)
+
+/* A probed inode cannot be reused while its probes stand. One without probes can, so that size and
+ * time of change tell the files apart. */
+struct seen_file {
+    uint64_t device, inode;
+    int64_t mtime_ns, size;
+    bool used, probed;
+};
+
+struct tp_targets {
+    struct tp_probes *probes;
+    tp_target_fn *each;
+    void *cx;
+    struct seen_file *seen;
+    size_t seen_count;
+};
+
+/* A file that is being looked at. */
+struct candidate {
+    int fd;
+    const char *name;
+    const char *how;
+    uint64_t mapped_ns; /* 0: not yet mapped by anyone watched */
+};
+
+static const struct tp_plugin *tls_plugin(size_t n)
+{
+    const struct tp_plugin *plugin;
+
+    for (size_t i = 0; (plugin = tp_plugin_at(i)); i++) {
+        if (plugin->kind == TP_PLUGIN_TLS && n-- == 0)
+            return plugin;
+    }
+    return NULL;
+}
+
+const char *tp_targets_stack_name(uint16_t cookie)
+{
+    const struct tp_plugin *plugin = tls_plugin(cookie);
+    return plugin ? plugin->ops.tls->stack : "unknown";
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+struct tp_targets *tp_targets_new(struct tp_probes *probes, tp_target_fn *each, void *cx)
+{
+    struct tp_targets *t = calloc(1, sizeof(*t));
+    if (!t)
+        return NULL;
+    t->seen = calloc(FILES_MAX, sizeof(*t->seen));
+    if (!t->seen) {
+        free(t);
+        return NULL;
+    }
+    t->probes = probes;
+    t->each = each;
+    t->cx = cx;
+    return t;
+}
+
+void tp_targets_free(struct tp_targets *targets)
+{
+    if (!targets)
+        return;
+    free(targets->seen);
+    free(targets);
+}
+
+static struct seen_file *slot_of(struct tp_targets *t, uint64_t device, uint64_t inode)
+{
+    uint64_t h = (inode ^ device << 40 ^ device) * 0x9e3779b97f4a7c15u;
+    size_t i = (size_t)(h >> 32) & (FILES_MAX - 1);
+
+    while (t->seen[i].used && (t->seen[i].device != device || t->seen[i].inode != inode))
+        i = (i + 1) & (FILES_MAX - 1);
+    return &t->seen[i];
+}
+
+static bool is_probed(struct tp_targets *t, uint64_t device, uint64_t inode)
+{
+    const struct seen_file *f = slot_of(t, device, inode);
+    return f->used && f->probed;
+}
+
+/* When the table fills up, files that are no targets are forgotten and would be looked at again. */
+static void forget_unprobed(struct tp_targets *t)
+{
+    struct seen_file *old = t->seen;
+    struct seen_file *fresh = calloc(FILES_MAX, sizeof(*fresh));
+
+    if (!fresh)
+        return;
+    t->seen = fresh;
+    t->seen_count = 0;
+    for (size_t i = 0; i < FILES_MAX; i++) {
+        if (!old[i].used || !old[i].probed)
+            continue;
+        *slot_of(t, old[i].device, old[i].inode) = old[i];
+        t->seen_count++;
+    }
+    free(old);
+}
+
+/* The file's entry, and whether it needs no second look; NULL when the table is full of probed
+ * files. */
+static struct seen_file *remember(struct tp_targets *t, const struct stat *st, bool *ret_known)
+{
+    if (t->seen_count >= FILES_FILL_MAX)
+        forget_unprobed(t);
+    if (t->seen_count >= FILES_FILL_MAX)
+        return NULL;
+    struct seen_file *f = slot_of(t, st->st_dev, st->st_ino);
+    int64_t mtime_ns = st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+    *ret_known = f->used && (f->probed || (f->mtime_ns == mtime_ns && f->size == st->st_size));
+    if (!f->used)
+        t->seen_count++;
+    if (!*ret_known)
+        *f = (struct seen_file){.device = st->st_dev,
+                                .inode = st->st_ino,
+                                .mtime_ns = mtime_ns,
+                                .size = st->st_size,
+                                .used = true};
+    return f;
+}
+
+static const struct tp_plugin *best_plugin(const struct tp_elf_view *view, uint16_t *ret_cookie,
+                                           int *ret_confidence)
+{
+    const struct tp_plugin *plugin, *best = NULL;
+
+    *ret_confidence = 0;
+    for (size_t i = 0; (plugin = tls_plugin(i)) && i < UINT16_MAX; i++) {
+        int confidence = plugin->ops.tls->probe(view);
+        if (confidence <= *ret_confidence)
+            continue;
+        best = plugin;
+        *ret_confidence = confidence;
+        *ret_cookie = (uint16_t)i;
+    }
+    return best;
+}
+
+static const char *attach_error(int err)
+{
+    switch (err) {
+    case -EACCES:
+    case -EPERM:
+        return "the kernel refused the probe: missing capability";
+    case -EINVAL:
+    case -EIO:
+        return "the file system or the code at this place takes no probe";
+    case -EMFILE:
+    case -ENFILE:
+        return "too many open files";
+    default:
+        return strerror(-err);
+    }
+}
+
+static bool look_inside(struct tp_targets *t, const struct candidate *c, struct tp_elf *elf)
+{
+    struct tp_tls_site sites[SITES_MAX];
+    struct tp_target target = {.file = c->name, .how = c->how};
+    const struct tp_elf_view *view = tp_elf_view(elf);
+    uint16_t cookie = 0;
+    const struct tp_plugin *plugin = best_plugin(view, &cookie, &target.confidence);
+
+    if (!plugin)
+        return false;
+    target.stack = plugin->ops.tls->stack;
+    tp_elf_build_id(elf, target.build_id);
+    int count = plugin->ops.tls->locate(view, sites, SITES_MAX);
+    if (count <= 0) {
+        target.error = "its read and write functions were not found";
+    } else {
+        int err = tp_probes_attach(t->probes, c->fd, sites, (size_t)count, cookie);
+        if (err)
+            target.error = attach_error(err);
+    }
+    if (c->mapped_ns) {
+        uint64_t now = now_ns();
+        target.late_ns = now > c->mapped_ns ? now - c->mapped_ns : 1;
+    }
+    t->each(t->cx, &target);
+    return !target.error;
+}
+
+static void look_at(struct tp_targets *t, const struct candidate *c)
+{
+    struct stat st;
+    struct tp_elf *elf;
+    bool known;
+
+    if (fstat(c->fd, &st) || !S_ISREG(st.st_mode))
+        return;
+    struct seen_file *f = remember(t, &st, &known);
+    if (!f || known)
+        return;
+    if (tp_elf_open(&elf, c->fd, c->name))
+        return;
+    f->probed = look_inside(t, c, elf);
+    tp_elf_close(elf);
+}
+
+int tp_targets_add_path(struct tp_targets *targets, const char *path)
+{
+    struct candidate c = {.name = base_name(path), .how = "prescan"};
+
+    c.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (c.fd < 0)
+        return -errno;
+    look_at(targets, &c);
+    close(c.fd);
+    return 0;
+}
+
+static bool same_inode(int fd, const struct tp_mapping *m)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_ino == m->inode;
+}
+
+/* First as the process sees the path; if that is another file by now (replaced, unlinked, or in a
+ * mount namespace that is gone), by the mapping itself, which needs CAP_SYS_PTRACE or
+ * CAP_CHECKPOINT_RESTORE; last by our own view of the path, for a process that is gone already. */
+static int mapping_open(const struct tp_mapping *m)
+{
+    char path[4200];
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/root%s", m->pid, m->path);
+    int fd = open(path, flags);
+    if (fd >= 0 && same_inode(fd, m))
+        return fd;
+    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/map_files/%" PRIx64 "-%" PRIx64, m->pid,
+             m->start, m->end);
+    int by_mapping = open(path, flags);
+    if (by_mapping < 0 && fd < 0) {
+        by_mapping = open(m->path, flags);
+        if (by_mapping >= 0 && !same_inode(by_mapping, m)) {
+            close(by_mapping);
+            by_mapping = -1;
+        }
+    }
+    if (by_mapping < 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return by_mapping;
+}
+
+void tp_targets_add_mapping(struct tp_targets *targets, const struct tp_mapping *mapping,
+                            const char *how)
+{
+    struct candidate c = {
+        .name = base_name(mapping->path), .how = how, .mapped_ns = mapping->time_ns};
+
+    if (is_probed(targets, mapping->device, mapping->inode))
+        return;
+    c.fd = mapping_open(mapping);
+    if (c.fd < 0)
+        return;
+    look_at(targets, &c);
+    close(c.fd);
+}

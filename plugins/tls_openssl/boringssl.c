@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#include "exported.h"
+
+/* GREASE (RFC 8701) is switched on by a function that BoringSSL and its offspring alone have. */
+static int probe(const struct tp_elf_view *elf)
+{
+    return exported_has_both_ways(elf) && exported_has(elf, "SSL_CTX_set_grease_enabled") ? 100 : 0;
+}
+
+static const struct tp_tls_ops ops = {
+    .stack = "boringssl",
+    .probe = probe,
+    .locate = exported_locate,
+};
+
+static const struct tp_plugin plugin = {
+    .magic = TP_PLUGIN_MAGIC,
+    .abi = TP_PLUGIN_ABI,
+    .size = sizeof(struct tp_plugin),
+    .kind = TP_PLUGIN_TLS,
+    .name = "tls_boringssl",
+    .version = "1",
+    .summary = "BoringSSL and AWS-LC where they export the API of OpenSSL",
+    .ops.tls = &ops,
+};
+
+TP_PLUGIN(plugin);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * What the stacks of the OpenSSL family have in common: plaintext passes through functions whose
+ * names and signatures are public API (SSL_read(3), SSL_write(3)) and that a shared library, or an
+ * executable that lends its OpenSSL to add-ons, exports.
+ */
+#ifndef TP_TLS_OPENSSL_EXPORTED_H
+#define TP_TLS_OPENSSL_EXPORTED_H
+
+#include <tokprof/plugin.h>
+
+/* The file defines both SSL_read and SSL_write. */
+bool exported_has_both_ways(const struct tp_elf_view *elf);
+
+/* The file defines `name`. */
+bool exported_has(const struct tp_elf_view *elf, const char *name);
+
+/* As struct tp_tls_ops.locate. */
+int exported_locate(const struct tp_elf_view *elf, struct tp_tls_site *ret_sites, size_t max);
+
+#endif
