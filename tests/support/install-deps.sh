@@ -20,6 +20,7 @@ first_of() {
   for name in "$@"; do
     if installed "$name" || exists "$name"; then echo "$name"; return; fi
   done
+  echo "$1" # the package lists may be empty yet
 }
 
 words() { printf '%s\n' "$1" | tr -s ' ' '\n' | sed '/^$/d'; }
