@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # quickstart.sh [AGENT]: from a bare Debian or Ubuntu to the report of a real agent's run. Safe to run twice.
-# AGENT: pi-messages (default), pi-chat, pi-responses, gemini-cli, qwen-code. The agent comes from npm and its tools are
+# AGENT: gemini-cli (default), qwen-code, pi-chat, pi-messages, pi-responses. The agent comes from npm and its tools are
 # real; the model is played by the scripted server in tests/support, in a network without a way out. No key is needed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-agent=${1:-pi-messages}
+agent=${1:-gemini-cli}
 recording=$PWD/quickstart.tokrec
 
 say() { printf '\n== %s\n' "$*"; }

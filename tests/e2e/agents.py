@@ -76,19 +76,40 @@ def own(place):
             os.chown(path, int(os.environ["SUDO_UID"]), int(os.environ["SUDO_GID"]))
 
 
-def npm_install(package):
+def npm(*args):
+    """Runs npm; returns its standard output, or None where it failed, with its reason printed."""
+    if not shutil.which("npm"):
+        harness.skip("needs npm")
+    done = subprocess.run(["npm", *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode == 0:
+        return done.stdout
+    reasons = [line for line in done.stderr.splitlines() if line.lower().startswith("npm err")]
+    print("\n".join(reasons[1:2] or [done.stderr]), flush=True)
+    return None
+
+
+def versions(package):
+    """What to try, best first: the pinned version; else the latest, and if it cannot be installed (a registry may
+    not have all it depends on yet) the ones before it."""
+    pins = json.loads(PINS.read_text()) if PINS.exists() else {}
+    if package in pins:
+        yield pins[package]
+        return
+    yield "latest"
+    yield from reversed((json.loads(npm("view", package, "versions", "--json") or "[]"))[-21:-1])
+
+
+def npm_install(package, candidates=None):
     """Installs an npm package into its own folder of the cache, once; returns that folder."""
     folder = CACHE / package.split("/")[-1]
-    if not (folder / "node_modules" / package / "package.json").exists():
-        if not shutil.which("npm"):
-            harness.skip("needs npm, to install " + package)
-        folder.mkdir(parents=True, exist_ok=True)
-        pins = json.loads(PINS.read_text()) if PINS.exists() else {}
-        wanted = f"{package}@{pins.get(package, 'latest')}"
-        print("installing", wanted, "into", folder, flush=True)
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(folder), wanted],
-                       check=True, stdin=subprocess.DEVNULL)
-    return folder
+    if (folder / "node_modules" / package / "package.json").exists():
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for version in candidates or versions(package):
+        print(f"installing {package}@{version} from npm into {folder}", flush=True)
+        if npm("install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(folder), f"{package}@{version}") is not None:
+            return folder
+    raise RuntimeError(f"could not install {package}: npm has said why above")
 
 
 def new_node():
@@ -98,18 +119,7 @@ def new_node():
         version = subprocess.run([node, "--version"], stdout=subprocess.PIPE, text=True).stdout
         if int(version.lstrip("v").split(".")[0]) >= NODE_NEEDED:
             return pathlib.Path(node)
-    return npm_install_node()
-
-
-def npm_install_node():
-    folder = CACHE / NODE_PACKAGE
-    program = folder / "node_modules" / NODE_PACKAGE / "bin/node"
-    if not program.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        print("installing node 22 from npm into", folder, flush=True)
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(folder),
-                        f"{NODE_PACKAGE}@{NODE_NEEDED}"], check=True, stdin=subprocess.DEVNULL)
-    return program
+    return npm_install(NODE_PACKAGE, [str(NODE_NEEDED)]) / "node_modules" / NODE_PACKAGE / "bin/node"
 
 
 def install(names=AGENTS):
