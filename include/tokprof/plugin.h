@@ -23,6 +23,7 @@ enum tp_plugin_kind {
 
 struct tp_tls_ops;
 struct tp_provider_ops;
+struct tp_agent_ops;
 
 struct tp_plugin {
     uint32_t magic;             /* TP_PLUGIN_MAGIC */
@@ -37,6 +38,7 @@ struct tp_plugin {
     union {
         const struct tp_tls_ops *tls;
         const struct tp_provider_ops *provider;
+        const struct tp_agent_ops *agent;
         const void *any;
     } ops;
 };
@@ -109,11 +111,10 @@ struct tp_json_event {
     size_t len;
 };
 
-/* Which places of a document a plugin wants: `pattern` is keys joined by '.', "[]" any array
- * element, and
- * "*" any key: "messages[].content[].text". A leading "[]." may be written for documents that come
- * in an array. `whole` asks for a string in one piece (to 4 KiB; longer ones come cut, with `last`
- * false). The table ends with a NULL pattern. `action` comes back with each event at that place,
+/* Which places of a document a plugin wants: `pattern` is keys joined by '.', "[]" any array element, and
+ * "*" any other key: "messages[].content[].text"; "" is the document itself. Documents that come in one
+ * array are taken apart first. `whole` asks for a string in one piece (to 4 KiB; longer ones come cut, with
+ * `last` false). The table ends with a NULL pattern. `action` comes back with each event at that place,
  * containers' begin and end included. Patterns are compiled once per API. */
 struct tp_json_rule {
     const char *pattern;
@@ -171,6 +172,7 @@ enum tp_block_kind {
     TP_BLOCK_AUDIO,
     TP_BLOCK_VIDEO,
     TP_BLOCK_OTHER,
+    TP_BLOCK_TEXT, /* text whose speaker the end of its group tells; "other" where none does */
 };
 
 /* Order of the request's blocks, whatever the order on the wire. */
@@ -179,9 +181,17 @@ enum tp_section { TP_SECTION_TOOLS, TP_SECTION_SYSTEM, TP_SECTION_MESSAGES, TP_S
 struct tp_block; /* open while the plugin fills it; owned by the host */
 struct tp_call;  /* the call being read; owned by the host */
 
-/* What the host does for a provider plugin. A block is opened when its content begins, filled as
- * pieces arrive, described when kind and name are known (which may be last), and closed; several
- * may be open. */
+/* What the members of a group turn out to be, told at its end. */
+struct tp_group_end {
+    enum tp_block_kind kind; /* given to the group's members of kind TP_BLOCK_TEXT */
+    bool join;               /* those members become one block (parts of one tool result) */
+    bool failed;             /* marks them as a result that says it failed */
+    const char *name, *call_id; /* given to them; NULL: none. Copied. */
+    size_t name_len, call_id_len;
+};
+
+/* What the host does for a provider plugin. A block is opened when its content begins, filled as pieces
+ * arrive, described when kind and name are known (which may be last), and closed; several may be open. */
 struct tp_call_host {
     uint32_t size; /* sizeof(struct tp_call_host) */
 
@@ -194,17 +204,24 @@ struct tp_call_host {
     void (*set_failed)(struct tp_call *);
     /* The answer said that it is whole (its final event). */
     void (*set_finished)(struct tp_call *);
+    /* The exchange turns out to be no model call at all, or (a warm-up) none whose usage counts. */
+    void (*set_not_a_call)(struct tp_call *);
     /* This piece of the answer carries model output: marks first and last token time. */
     void (*output_seen)(struct tp_call *);
+    /* A token count as an event says it: a whole number from 0 to 2^53, else -1 (null, text, negative). */
+    int64_t (*whole_number)(const struct tp_json_event *);
 
     /* NULL past the host's ceiling on blocks (counted); all block functions take NULL. */
     struct tp_block *(*block_open)(struct tp_call *, enum tp_section, enum tp_block_kind);
     void (*block_text)(struct tp_block *, const char *s, size_t n);
-    /* JSON whose layout must not matter: events of a subtree (captured) or text in pieces (parsed
-     * by the host). Both give the same identity for the same value. */
-    void (*block_json_event)(struct tp_block *, const struct tp_json_event *);
-    void (*block_json_key)(struct tp_block *, const char *key, size_t n);
+    /* JSON whose layout must not matter. As text in pieces, parsed by the host (later pieces than a capture
+     * replace it); or captured: during an event that begins a value (not of a `whole` rule), that value with
+     * all below it, leaving out the keys in `without` (NULL-terminated, or NULL) at its top; or as one more
+     * member of an object, named by the key that stands before the value. Same value, same identity.
+     * Members count only where a block has no text and no other JSON. */
     void (*block_json_text)(struct tp_block *, const char *s, size_t n);
+    void (*block_json_capture)(struct tp_block *, const char *const *without);
+    void (*block_json_member)(struct tp_block *);
     void (*block_kind)(struct tp_block *, enum tp_block_kind);
     void (*block_name)(struct tp_block *, const char *s, size_t n);
     void (*block_call_id)(struct tp_block *, const char *s, size_t n);
@@ -212,6 +229,11 @@ struct tp_call_host {
     /* Done; an empty one (no content, no name) is dropped. */
     void (*block_close)(struct tp_block *);
     void (*block_discard)(struct tp_block *);
+
+    /* Blocks opened between begin and end are a group; groups nest. For a message whose role, or a tool
+     * result whose id, may stand after its content. */
+    uint32_t (*group_begin)(struct tp_call *);
+    void (*group_end)(struct tp_call *, uint32_t group, const struct tp_group_end *);
 };
 
 struct tp_call_cx {
@@ -235,8 +257,9 @@ struct tp_provider_api {
     /* Keys by which usage is found again after a hole, e.g. {"usage", NULL}: the host searches the
      * raw text for "key": and scans the value as if at `response_anchor_path`. */
     const char *const *anchors;
-    /* Begins and ends may be NULL. `event` is the SSE event's name, or "". */
-    void (*request_begin)(struct tp_call_cx *);
+    /* Begins and ends may be NULL. `event` is the SSE event's name, or "". request_begin has the head, or
+     * NULL where it was not seen. */
+    void (*request_begin)(struct tp_call_cx *, const struct tp_http_view *);
     void (*request_json)(struct tp_call_cx *, int action, const struct tp_json_event *);
     void (*request_end)(struct tp_call_cx *);
     void (*document_begin)(struct tp_call_cx *, const char *event);
@@ -250,6 +273,18 @@ struct tp_provider_api {
 
 struct tp_provider_ops {
     const struct tp_provider_api *const *apis; /* NULL-terminated */
+};
+
+/* ---- Agents: what their headers tell ----------------------------------------------------------------- */
+
+struct tp_agent {
+    const char *name;                   /* "claude-code"; NULL: any agent */
+    const char *user_agent;             /* how its User-Agent begins, NULL: not known by it */
+    const char *const *session_headers; /* lower case, in order of preference; NULL-terminated */
+};
+
+struct tp_agent_ops {
+    const struct tp_agent *agents; /* ends with an entry that has no session_headers */
 };
 
 #endif

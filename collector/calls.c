@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/calls.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/exchangecall.h"
+
+/* Losses that no call owns are summed up here, by process, place and reason, and told now and then. */
+#define LOSSES_MAX 64
+
+struct loss {
+    uint32_t pid;
+    const char *where, *why;
+    uint64_t bytes, count;
+};
+
+struct tp_calls {
+    struct tp_calls_options options;
+    struct tp_calls_stats stats;
+    struct tp_apis apis;
+    struct tp_link *link;
+    struct tp_pack pack;
+    struct loss losses[LOSSES_MAX];
+    size_t loss_count;
+    uint64_t ordinal, now_ns;
+};
+
+struct tp_calls *tp_calls_new(const struct tp_calls_options *options)
+{
+    struct tp_calls *calls = calloc(1, sizeof(*calls));
+    if (!calls)
+        return NULL;
+    calls->options = *options;
+    tp_pack_init(&calls->pack);
+    calls->link = tp_link_new(options->key);
+    if (!calls->link || tp_apis_init(&calls->apis)) {
+        tp_calls_free(calls);
+        return NULL;
+    }
+    return calls;
+}
+
+static void send_event(struct tp_calls *calls)
+{
+    struct tp_sink *sink = &calls->options.sink;
+    if (sink->event(sink->cx, calls->pack.buf.data, calls->pack.buf.size))
+        calls->stats.sink_errors++;
+    /* One huge call must not keep its event's memory for ever. */
+    if (calls->pack.buf.size > 1u << 20) {
+        tp_pack_done(&calls->pack);
+        tp_pack_init(&calls->pack);
+    }
+}
+
+/* ---- identities ---- */
+
+static void add_string(struct tp_hasher *h, const char *s)
+{
+    tp_hasher_add(h, s ? s : "", s ? strlen(s) + 1 : 1);
+}
+
+static struct tp_hash event_id(const struct tp_calls *calls, const char *kind,
+                               const struct tp_conn_origin *origin, uint64_t process_start,
+                               const uint64_t more[2])
+{
+    struct tp_hasher h;
+    uint64_t numbers[4] = {origin->pid, process_start, origin->conn, origin->generation};
+    tp_hasher_init(&h, calls->options.key);
+    add_string(&h, kind);
+    add_string(&h, calls->options.machine);
+    tp_hasher_add(&h, numbers, sizeof(numbers));
+    tp_hasher_add(&h, more, 2 * sizeof(*more));
+    return tp_hasher_end(&h);
+}
+
+static const struct tp_process *find_process(const struct tp_calls *calls, uint32_t pid)
+{
+    const struct tp_process_source *source = &calls->options.processes;
+    return source->find ? source->find(source->cx, pid) : NULL;
+}
+
+/* ---- losses ---- */
+
+static void send_loss(struct tp_calls *calls, const struct loss *loss,
+                      const struct tp_conn_origin *origin, const struct tp_hash *call)
+{
+    uint64_t more[2] = {calls->now_ns, ++calls->ordinal};
+    struct tp_loss_facts facts = {
+        .id = event_id(calls, "loss", origin, 0, more),
+        .pid = loss->pid,
+        .time_ns = calls->now_ns,
+        .where = loss->where,
+        .why = loss->why,
+        .bytes = loss->bytes,
+        .count = loss->count,
+        .call = call,
+    };
+    tp_lossevent_write(&calls->pack, &calls->options, &facts);
+    send_event(calls);
+}
+
+static void flush_losses(struct tp_calls *calls)
+{
+    for (size_t i = 0; i < calls->loss_count; i++) {
+        struct tp_conn_origin origin = {.pid = calls->losses[i].pid};
+        send_loss(calls, &calls->losses[i], &origin, NULL);
+    }
+    calls->loss_count = 0;
+}
+
+static void on_loss(void *cx, const struct tp_conn_origin *origin, const char *where,
+                    const char *why, uint64_t bytes)
+{
+    struct tp_calls *calls = cx;
+    uint32_t pid = origin ? origin->pid : 0;
+    for (size_t i = 0; i < calls->loss_count; i++) {
+        struct loss *l = &calls->losses[i];
+        if (l->pid != pid || strcmp(l->where, where) != 0 || strcmp(l->why, why) != 0)
+            continue;
+        l->bytes += bytes;
+        l->count++;
+        return;
+    }
+    if (calls->loss_count == LOSSES_MAX)
+        flush_losses(calls);
+    calls->losses[calls->loss_count++] =
+        (struct loss){.pid = pid, .where = where, .why = why, .bytes = bytes, .count = 1};
+}
+
+static void tell(struct tp_calls *calls, const struct tp_exchange *x, const struct tp_hash *call,
+                 const char *where, const char *why, uint64_t bytes, uint64_t count)
+{
+    struct loss loss = {.pid = x->origin.pid, .where = where, .why = why, .bytes = bytes, .count = count};
+    if (bytes || count)
+        send_loss(calls, &loss, &x->origin, call);
+}
+
+/* ---- ending ---- */
+
+static bool succeeded(const struct tp_exchange *x, const struct tp_call *call)
+{
+    return x->status < 400 && !call->failed;
+}
+
+static enum tp_outcome outcome_of(const struct tp_exchange *x, const struct tp_call *call,
+                                  enum tp_exchange_end why)
+{
+    if (!succeeded(x, call))
+        return TP_OUTCOME_ERROR;
+    if (why == TP_END_COMPLETE || why == TP_END_LOST || call->finished)
+        return TP_OUTCOME_OK;
+    return TP_OUTCOME_CANCELLED;
+}
+
+static bool is_complete(const struct tp_exchange *x, const struct tp_call *call,
+                        enum tp_exchange_end why)
+{
+    bool whole_answer = why == TP_END_COMPLETE || (why == TP_END_CLOSED && call->finished);
+    return x->head_seen && x->request_ended && !x->request_hole && !x->answer_hole && x->answered &&
+           whole_answer && !call->blocks.lost;
+}
+
+static uint32_t count_request(const struct tp_blocks *blocks)
+{
+    uint32_t n = 0;
+    while (n < blocks->count && blocks->records[n].section != TP_SECTION_OUTPUT)
+        n++;
+    return n;
+}
+
+static void link_call(struct tp_calls *calls, const struct tp_exchange *x,
+                      const struct tp_call *call, const struct tp_call_facts *f,
+                      struct tp_link_result *ret_result)
+{
+    bool request_whole = x->head_seen && x->request_ended && !x->request_hole &&
+                         !call->request_bad && !call->blocks.lost;
+    struct tp_link_call l = {
+        .id = f->id,
+        .blocks = call->blocks.records,
+        .request_count = f->request_count,
+        .output_count = call->blocks.count - f->request_count,
+        .request_whole = request_whole,
+        .answer_whole = f->complete,
+        .failed = f->outcome != TP_OUTCOME_OK,
+        .response_id = call->strings[1][TP_CALL_RESPONSE_ID],
+        .previous_id = call->strings[0][TP_CALL_PREVIOUS_ID],
+    };
+    tp_link_add(calls->link, &l, ret_result);
+}
+
+static uint64_t known(int64_t tokens)
+{
+    return tokens > 0 ? (uint64_t)tokens : 0;
+}
+
+static void count_call(struct tp_calls_stats *s, const struct tp_call *call,
+                       const struct tp_call_facts *f)
+{
+    s->calls++;
+    s->complete_calls += f->complete;
+    s->failed_calls += f->outcome == TP_OUTCOME_ERROR;
+    s->cancelled_calls += f->outcome == TP_OUTCOME_CANCELLED;
+    s->calls_without_usage +=
+        call->usage[TP_USAGE_INPUT] < 0 && call->usage[TP_USAGE_OUTPUT] < 0;
+    s->input_tokens += known(call->usage[TP_USAGE_INPUT]);
+    s->cache_read_tokens += known(call->usage[TP_USAGE_CACHE_READ]);
+    s->output_tokens += known(call->usage[TP_USAGE_OUTPUT]);
+    s->lost_bytes += f->lost_bytes;
+}
+
+static void call_facts(struct tp_calls *calls, const struct tp_exchange *x,
+                       const struct tp_call *call, enum tp_exchange_end why,
+                       struct tp_call_facts *f)
+{
+    const struct tp_process *process = find_process(calls, x->origin.pid);
+    const char *said = tp_call_string(call, TP_CALL_SESSION);
+    uint64_t more[2] = {x->start_ns, x->ordinal};
+    *f = (struct tp_call_facts){
+        .id = event_id(calls, "call", &x->origin, process ? process->start_ns : 0, more),
+        .pid = x->origin.pid,
+        .process = process,
+        .tls = x->origin.tls,
+        .http_version = x->version,
+        .encoding = x->encoding,
+        .server = x->server,
+        .path = x->path,
+        .session = x->session ? x->session : said,
+        .agent = x->agent,
+        .status = x->status,
+        .outcome = outcome_of(x, call, why),
+        .complete = is_complete(x, call, why),
+        .lost_bytes = x->lost_bytes,
+        .start_ns = x->start_ns,
+        .request_end_ns = x->request_end_ns,
+        .response_ns = x->response_ns,
+        .end_ns = x->end_ns,
+        .request_count = count_request(&call->blocks),
+    };
+}
+
+static void call_losses(struct tp_calls *calls, const struct tp_exchange *x,
+                        const struct tp_call *call, const struct tp_call_facts *f)
+{
+    bool whole = f->complete;
+    tell(calls, x, &f->id, "stream", "bytes missing", x->lost_bytes,
+         x->request_hole || x->answer_hole);
+    tell(calls, x, &f->id, "blocks", "too many blocks", 0, call->blocks.lost);
+    tell(calls, x, &f->id, "sse", "event is no JSON", 0, whole ? call->sse_errors : 0);
+    tell(calls, x, &f->id, "json", "not JSON", 0,
+         whole && x->status < 400 ? call->json_errors : 0);
+}
+
+static void end_call(struct tp_calls *calls, const struct tp_exchange *x,
+                     const struct tp_call *call, enum tp_exchange_end why)
+{
+    struct tp_call_facts facts;
+    struct tp_link_result link;
+    call_facts(calls, x, call, why, &facts);
+    link_call(calls, x, call, &facts, &link);
+    facts.link = &link;
+    tp_callevent_write(&calls->pack, &calls->options, call, &facts);
+    send_event(calls);
+    count_call(&calls->stats, call, &facts);
+    call_losses(calls, x, call, &facts);
+}
+
+/* ---- the exchange's operations ---- */
+
+static void *request_begin(void *cx, const struct tp_conn_origin *origin,
+                           const struct tp_http_head *head, uint64_t time_ns)
+{
+    struct tp_calls *calls = cx;
+    struct tp_exchange *x = tp_exchange_new(origin, time_ns);
+    if (!x) {
+        on_loss(calls, origin, "blocks", "no memory", 0);
+        return NULL;
+    }
+    x->calls = calls;
+    x->ordinal = ++calls->ordinal;
+    calls->now_ns = time_ns;
+    if (head)
+        tp_exchange_head(x, &calls->apis, head, calls->options.key, calls->options.content);
+    else
+        x->request_hole = true;
+    return x;
+}
+
+static void request_body(void *cx, const uint8_t *data, size_t n, uint64_t time_ns)
+{
+    struct tp_exchange *x = cx;
+    (void)time_ns;
+    if (x)
+        tp_exchange_request(x, &x->calls->apis, (const char *)data, n, x->calls->options.key,
+                            x->calls->options.content);
+}
+
+static void request_hole(void *cx, uint64_t bytes)
+{
+    struct tp_exchange *x = cx;
+    if (!x)
+        return;
+    x->request_hole = true;
+    x->lost_bytes += bytes;
+    for (size_t i = 0; i < x->reading_count; i++)
+        tp_call_request_hole(x->readings[i]);
+}
+
+static void request_end(void *cx, uint64_t time_ns)
+{
+    struct tp_exchange *x = cx;
+    if (!x)
+        return;
+    x->request_ended = true;
+    x->request_end_ns = time_ns;
+    for (size_t i = 0; i < x->reading_count; i++)
+        tp_call_request_end(x->readings[i]);
+}
+
+static void response_begin(void *cx, const struct tp_http_head *head, uint64_t time_ns)
+{
+    struct tp_exchange *x = cx;
+    if (!x)
+        return;
+    x->answered = true;
+    x->response_ns = time_ns;
+    if (head)
+        tp_exchange_answer_head(x, head);
+    else
+        x->answer_hole = true;
+}
+
+static void response_body(void *cx, const uint8_t *data, size_t n, uint64_t time_ns)
+{
+    struct tp_exchange *x = cx;
+    if (!x)
+        return;
+    x->calls->now_ns = time_ns;
+    tp_exchange_answer(x, &x->calls->apis, (const char *)data, n, time_ns, x->calls->options.key,
+                       x->calls->options.content);
+}
+
+static void response_hole(void *cx, uint64_t bytes)
+{
+    struct tp_exchange *x = cx;
+    if (!x)
+        return;
+    x->lost_bytes += bytes;
+    tp_exchange_answer_hole(x);
+}
+
+static void response_end(void *cx, enum tp_exchange_end why, uint64_t time_ns)
+{
+    struct tp_exchange *x = cx;
+    if (!x)
+        return;
+    struct tp_calls *calls = x->calls;
+    x->end_ns = time_ns;
+    calls->now_ns = time_ns;
+    struct tp_call *call = tp_exchange_call(x);
+    if (call) {
+        end_call(calls, x, call, why);
+    } else {
+        calls->stats.other_exchanges++;
+        tell(calls, x, NULL, "stream", "bytes missing", x->lost_bytes, 0);
+    }
+    tp_exchange_free(x);
+    flush_losses(calls);
+}
+
+const struct tp_exchange_ops tp_calls_exchange_ops = {
+    .request_begin = request_begin,
+    .request_body = request_body,
+    .request_hole = request_hole,
+    .request_end = request_end,
+    .response_begin = response_begin,
+    .response_body = response_body,
+    .response_hole = response_hole,
+    .response_end = response_end,
+    .loss = on_loss,
+};
+
+void tp_calls_stats(const struct tp_calls *calls, struct tp_calls_stats *ret_stats)
+{
+    *ret_stats = calls->stats;
+}
+
+void tp_calls_free(struct tp_calls *calls)
+{
+    if (!calls)
+        return;
+    flush_losses(calls);
+    tp_apis_done(&calls->apis);
+    tp_link_free(calls->link);
+    tp_pack_done(&calls->pack);
+    free(calls);
+}

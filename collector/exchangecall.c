@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/exchangecall.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PATH_MAX_BYTES 512
+#define SHAPE_SURE 50
+
+struct tp_exchange *tp_exchange_new(const struct tp_conn_origin *origin, uint64_t time_ns)
+{
+    struct tp_exchange *x = calloc(1, sizeof(*x));
+    if (!x)
+        return NULL;
+    x->origin = *origin;
+    x->start_ns = time_ns;
+    x->match = TP_MATCH_SHAPE;
+    return x;
+}
+
+void tp_exchange_free(struct tp_exchange *x)
+{
+    if (!x)
+        return;
+    for (size_t i = 0; i < x->reading_count; i++)
+        tp_call_free(x->readings[i]);
+    free(x->server);
+    free(x->path);
+    free(x->session);
+    free(x);
+}
+
+static void reading_add(struct tp_exchange *x, const struct tp_call_api *api,
+                        const struct tp_http_view *view, const struct tp_hash_key *key, bool content)
+{
+    struct tp_call *call = tp_call_new(api, view, key, content);
+    if (call)
+        x->readings[x->reading_count++] = call;
+}
+
+static void read_by_all(struct tp_exchange *x, const struct tp_apis *apis,
+                        const struct tp_hash_key *key, bool content)
+{
+    for (size_t i = 0; i < apis->count && x->reading_count < TP_APIS_MAX; i++)
+        reading_add(x, &apis->list[i], NULL, key, content);
+}
+
+static const char *view_header(void *host_data, const char *name)
+{
+    return tp_http_field(host_data, name);
+}
+
+static char *copy_clean(const char *s, size_t n)
+{
+    char clean[PATH_MAX_BYTES];
+    return s && tp_utf8_copy(clean, sizeof(clean), s, n) ? strdup(clean) : NULL;
+}
+
+/* Path of a request target; the absolute form (RFC 9112, 3.2.2) has scheme and host before it. */
+static const char *target_path(const char *target)
+{
+    const char *scheme = strstr(target, "://");
+    const char *query = strchr(target, '?');
+    if (!scheme || *target == '/' || (query && query < scheme))
+        return target;
+    const char *slash = strchr(scheme + 3, '/');
+    return slash ? slash : "/";
+}
+
+static void copy_short(char *out, size_t size, const char *s)
+{
+    if (s)
+        tp_utf8_copy(out, size, s, strlen(s));
+}
+
+void tp_exchange_head(struct tp_exchange *x, const struct tp_apis *apis,
+                      const struct tp_http_head *head, const struct tp_hash_key *key, bool content)
+{
+    const char *path = target_path(head->target);
+    const char *host = tp_http_field(head, "host");
+    const char *session = tp_agent_session(head);
+    x->head_seen = true;
+    x->path = copy_clean(path, strcspn(path, "?#"));
+    x->server = host ? copy_clean(host, strlen(host)) : NULL;
+    x->session = session ? copy_clean(session, strlen(session)) : NULL;
+    x->agent = tp_agent_name(head);
+    copy_short(x->version, sizeof(x->version), head->version);
+    const char *query = strchr(path, '?');
+    struct tp_http_view view = {.method = head->method,
+                                .path = x->path ? x->path : "",
+                                .query = query ? query + 1 : "",
+                                .host = host ? host : "",
+                                .host_data = (void *)(uintptr_t)head,
+                                .header = view_header};
+    x->match = tp_apis_match(apis, &view, &x->by_path);
+    if (x->match == TP_MATCH_PATH)
+        reading_add(x, x->by_path, &view, key, content);
+}
+
+static char first_byte(const char *data, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strchr(" \t\r\n\xef\xbb\xbf", data[i]))
+            return data[i];
+    return '\0';
+}
+
+void tp_exchange_request(struct tp_exchange *x, const struct tp_apis *apis, const char *data,
+                         size_t n, const struct tp_hash_key *key, bool content)
+{
+    if (!x->request_sniffed) {
+        char first = first_byte(data, n);
+        if (!first)
+            return;
+        x->request_sniffed = true;
+        if (x->match == TP_MATCH_SHAPE && x->head_seen && (first == '{' || first == '['))
+            read_by_all(x, apis, key, content);
+    }
+    for (size_t i = 0; i < x->reading_count; i++)
+        tp_call_request(x->readings[i], data, n);
+}
+
+void tp_exchange_answer_head(struct tp_exchange *x, const struct tp_http_head *head)
+{
+    const char *encoding = tp_http_field(head, "content-encoding");
+    x->status = head->status;
+    copy_short(x->content_type, sizeof(x->content_type), tp_http_field(head, "content-type"));
+    copy_short(x->encoding, sizeof(x->encoding), encoding ? encoding : "identity");
+    if (!x->version[0])
+        copy_short(x->version, sizeof(x->version), head->version);
+}
+
+static void answer_form(struct tp_exchange *x, enum tp_answer_form form)
+{
+    x->form = form;
+    for (size_t i = 0; i < x->reading_count; i++)
+        tp_call_answer_begin(x->readings[i], form);
+}
+
+void tp_exchange_answer(struct tp_exchange *x, const struct tp_apis *apis, const char *data,
+                        size_t n, uint64_t time_ns, const struct tp_hash_key *key, bool content)
+{
+    if (x->form == TP_ANSWER_UNKNOWN) {
+        char first = first_byte(data, n);
+        if (!first)
+            return;
+        if (x->match == TP_MATCH_SHAPE && !x->head_seen && x->reading_count == 0)
+            read_by_all(x, apis, key, content);
+        answer_form(x, tp_answer_form_of(x->content_type, first));
+        for (size_t i = 0; x->answer_hole && i < x->reading_count; i++)
+            tp_call_answer_hole(x->readings[i]);
+    }
+    if (x->form == TP_ANSWER_NONE)
+        return;
+    for (size_t i = 0; i < x->reading_count; i++) {
+        x->readings[i]->now_ns = time_ns;
+        tp_call_answer(x->readings[i], data, n);
+    }
+}
+
+/* Where the beginning is lost, the type alone says what follows; without it, lines are looked for. */
+void tp_exchange_answer_hole(struct tp_exchange *x)
+{
+    x->answer_hole = true;
+    if (x->form == TP_ANSWER_UNKNOWN && x->head_seen)
+        answer_form(x, strstr(x->content_type, "json") ? TP_ANSWER_JSON : TP_ANSWER_SSE);
+    for (size_t i = 0; i < x->reading_count; i++)
+        tp_call_answer_hole(x->readings[i]);
+}
+
+static void finish_readings(struct tp_exchange *x)
+{
+    if (x->form == TP_ANSWER_UNKNOWN)
+        answer_form(x, TP_ANSWER_NONE);
+    for (size_t i = 0; i < x->reading_count; i++) {
+        tp_call_request_end(x->readings[i]);
+        tp_call_answer_end(x->readings[i]);
+    }
+}
+
+/* A path names the API; only where all was seen and nothing of it looked so, it was somebody else's path. */
+static bool path_holds(const struct tp_exchange *x, const struct tp_call *call)
+{
+    bool all_seen = !x->request_hole && !x->answer_hole && !call->request_bad &&
+                    call->request_json.offset > 0;
+    if (call->not_a_call)
+        return false;
+    return !all_seen || x->status >= 400 || call->compiled->api->shape(&call->cx) > 0;
+}
+
+struct tp_call *tp_exchange_call(struct tp_exchange *x)
+{
+    struct tp_call *best = NULL;
+    int best_shape = SHAPE_SURE - 1;
+    finish_readings(x);
+    if (x->match == TP_MATCH_PATH)
+        return x->reading_count && path_holds(x, x->readings[0]) ? x->readings[0] : NULL;
+    for (size_t i = 0; i < x->reading_count; i++) {
+        struct tp_call *call = x->readings[i];
+        int shape = call->not_a_call ? 0 : call->compiled->api->shape(&call->cx);
+        if (shape > best_shape) {
+            best_shape = shape;
+            best = call;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * One exchange while it is open, read through one API (its path told which) or several.
+ */
+#ifndef TP_EXCHANGECALL_H
+#define TP_EXCHANGECALL_H
+
+#include "collector/callevent.h"
+#include "collector/match.h"
+
+struct tp_exchange {
+    struct tp_calls *calls;
+    struct tp_conn_origin origin;
+    uint64_t ordinal;
+    enum tp_match match;
+    const struct tp_call_api *by_path;
+    struct tp_call *readings[TP_APIS_MAX];
+    size_t reading_count;
+
+    char *server, *path, *session; /* NULL: not known */
+    const char *agent;             /* static */
+    char version[8], encoding[16], content_type[64];
+    enum tp_answer_form form;
+    int status;
+    bool head_seen, request_sniffed, request_ended, answered;
+    bool request_hole, answer_hole;
+    uint64_t lost_bytes;
+    uint64_t start_ns, request_end_ns, response_ns, end_ns;
+};
+
+/* NULL without memory. */
+struct tp_exchange *tp_exchange_new(const struct tp_conn_origin *origin, uint64_t time_ns);
+void tp_exchange_free(struct tp_exchange *x);
+
+/* Takes from the request's head what events may say, and finds the API. */
+void tp_exchange_head(struct tp_exchange *x, const struct tp_apis *apis,
+                      const struct tp_http_head *head, const struct tp_hash_key *key, bool content);
+
+void tp_exchange_request(struct tp_exchange *x, const struct tp_apis *apis, const char *data,
+                         size_t n, const struct tp_hash_key *key, bool content);
+void tp_exchange_answer_head(struct tp_exchange *x, const struct tp_http_head *head);
+void tp_exchange_answer(struct tp_exchange *x, const struct tp_apis *apis, const char *data,
+                        size_t n, uint64_t time_ns, const struct tp_hash_key *key, bool content);
+void tp_exchange_answer_hole(struct tp_exchange *x);
+
+/* All is read: the reading that understood it, or NULL: no model call. */
+struct tp_call *tp_exchange_call(struct tp_exchange *x);
+
+#endif

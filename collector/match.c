@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/match.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+#include "common/plugins.h"
+
+static int compile(struct tp_apis *apis, const struct tp_provider_api *api)
+{
+    if (apis->count >= TP_APIS_MAX)
+        return -E2BIG;
+    struct tp_call_api *c = &apis->list[apis->count];
+    *c = (struct tp_call_api){.api = api};
+    int err = tp_rules_new(&c->request_rules, api->request_rules);
+    if (!err)
+        err = tp_rules_new(&c->response_rules, api->response_rules);
+    if (err) {
+        tp_rules_free(c->request_rules);
+        return err;
+    }
+    apis->count++;
+    return 0;
+}
+
+int tp_apis_init(struct tp_apis *apis)
+{
+    const struct tp_plugin *plugin;
+    memset(apis, 0, sizeof(*apis));
+    for (size_t i = 0; (plugin = tp_plugin_at(i)); i++) {
+        if (plugin->kind != TP_PLUGIN_PROVIDER)
+            continue;
+        for (const struct tp_provider_api *const *a = plugin->ops.provider->apis; *a; a++) {
+            int err = compile(apis, *a);
+            if (err) {
+                tp_apis_done(apis);
+                return err;
+            }
+        }
+    }
+    return 0;
+}
+
+void tp_apis_done(struct tp_apis *apis)
+{
+    for (size_t i = 0; i < apis->count; i++) {
+        tp_rules_free(apis->list[i].request_rules);
+        tp_rules_free(apis->list[i].response_rules);
+    }
+    apis->count = 0;
+}
+
+enum tp_match tp_apis_match(const struct tp_apis *apis, const struct tp_http_view *view,
+                            const struct tp_call_api **ret_api)
+{
+    int best = 0;
+    bool refused = false;
+    if (!view)
+        return TP_MATCH_SHAPE;
+    for (size_t i = 0; i < apis->count; i++) {
+        int score = apis->list[i].api->match(view);
+        refused |= score == TP_MATCH_NOT_A_CALL;
+        if (score > best) {
+            best = score;
+            *ret_api = &apis->list[i];
+        }
+    }
+    if (best > 0)
+        return TP_MATCH_PATH;
+    return refused || strcmp(view->method, "POST") != 0 ? TP_MATCH_NONE : TP_MATCH_SHAPE;
+}
+
+/* The body's first byte tells more than its type: JSON comes labelled as octet-stream and event streams as
+ * plain text, and an error may come as JSON where a stream was promised. */
+enum tp_answer_form tp_answer_form_of(const char *content_type, char first)
+{
+    if (first == '{' || first == '[')
+        return TP_ANSWER_JSON;
+    if (content_type && strstr(content_type, "event-stream"))
+        return TP_ANSWER_SSE;
+    return first == ':' || islower((unsigned char)first) ? TP_ANSWER_SSE : TP_ANSWER_NONE;
+}
+
+static const struct tp_agent *next_agent(size_t *plugin_at, size_t *agent_at)
+{
+    const struct tp_plugin *plugin;
+    for (; (plugin = tp_plugin_at(*plugin_at)); (*plugin_at)++, *agent_at = 0) {
+        if (plugin->kind != TP_PLUGIN_AGENT)
+            continue;
+        const struct tp_agent *agent = &plugin->ops.agent->agents[*agent_at];
+        if (!agent->session_headers)
+            continue;
+        (*agent_at)++;
+        return agent;
+    }
+    return NULL;
+}
+
+static const char *session_of(const struct tp_agent *agent, const struct tp_http_head *head)
+{
+    for (const char *const *name = agent->session_headers; *name; name++) {
+        const char *value = tp_http_field(head, *name);
+        if (value && *value)
+            return value;
+    }
+    return NULL;
+}
+
+const char *tp_agent_session(const struct tp_http_head *head)
+{
+    const struct tp_agent *agent;
+    const char *session = NULL;
+    for (size_t p = 0, a = 0; !session && (agent = next_agent(&p, &a));)
+        session = session_of(agent, head);
+    return session;
+}
+
+const char *tp_agent_name(const struct tp_http_head *head)
+{
+    const char *user_agent = tp_http_field(head, "user-agent");
+    const struct tp_agent *agent;
+    for (size_t p = 0, a = 0; user_agent && (agent = next_agent(&p, &a));)
+        if (agent->user_agent && agent->name &&
+            strncasecmp(user_agent, agent->user_agent, strlen(agent->user_agent)) == 0)
+            return agent->name;
+    return NULL;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * Which provider APIs an exchange may belong to, and what its headers say about the agent.
+ */
+#ifndef TP_MATCH_H
+#define TP_MATCH_H
+
+#include "collector/call.h"
+#include "collector/exchange.h"
+
+#define TP_APIS_MAX 32
+
+struct tp_apis {
+    struct tp_call_api list[TP_APIS_MAX];
+    size_t count;
+};
+
+/* Compiles the rules of all provider plugins. 0 or negative errno. */
+int tp_apis_init(struct tp_apis *apis);
+void tp_apis_done(struct tp_apis *apis);
+
+enum tp_match {
+    TP_MATCH_NONE,  /* an endpoint that is no model call */
+    TP_MATCH_PATH,  /* *ret_api by its path */
+    TP_MATCH_SHAPE, /* the bodies must tell */
+};
+
+/* `view` NULL: the head was not seen. */
+enum tp_match tp_apis_match(const struct tp_apis *apis, const struct tp_http_view *view,
+                            const struct tp_call_api **ret_api);
+
+/* How the answer is to be read, from its type and its first byte that is no white space. */
+enum tp_answer_form tp_answer_form_of(const char *content_type, char first);
+
+/* Session id and agent by the agent plugins' header tables; NULL where none says. */
+const char *tp_agent_session(const struct tp_http_head *head);
+const char *tp_agent_name(const struct tp_http_head *head);
+
+#endif

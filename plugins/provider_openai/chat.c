@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: MIT
+ * OpenAI chat completions (https://platform.openai.com/docs/api-reference/chat) and its kin: usage in the
+ * spellings of DeepSeek (prompt_cache_hit_tokens, https://api-docs.deepseek.com), Kimi (choices[0].usage,
+ * usage.cached_tokens) and others; reasoning as reasoning_content or reasoning.
+ */
+#include "openai.h"
+
+enum action {
+    MODEL,
+    STREAM,
+    SESSION,
+    TIER,
+    TOOL,
+    TOOL_NAME,
+    MESSAGE,
+    ROLE,
+    TEXT,
+    REASONING,
+    PART,
+    PART_TYPE,
+    PART_TEXT,
+    PART_MEDIA,
+    PART_OTHER,
+    REFUSAL,
+    CALL_ID, /* of the call that a tool message answers */
+    TOOL_CALL,
+    TOOL_CALL_INDEX,
+    TOOL_CALL_ID,
+    TOOL_CALL_NAME,
+    TOOL_CALL_ARGS,
+    FUNCTION,
+    RESPONSE_ID,
+    OBJECT,
+    CHOICE,
+    CHOICE_INDEX,
+    FINISH,
+    ERROR_OBJECT,
+    USAGE_INPUT,
+    USAGE_OUTPUT,
+    USAGE_CACHED,
+    USAGE_WRITTEN,
+    USAGE_REASONING,
+    USAGE_AUDIO_IN,
+    USAGE_TEXT_IN,
+    USAGE_IMAGE_IN,
+    USAGE_AUDIO_OUT,
+    USAGE_TEXT_OUT,
+};
+
+/* One message, in requests, whole answers and pieces of streamed ones. */
+#define MESSAGE_RULES(at)                                                                          \
+    {at, MESSAGE}, {at ".role", ROLE, true}, {at ".content", TEXT},                                \
+        {at ".reasoning_content", REASONING}, {at ".reasoning", REASONING},                        \
+        {at ".refusal", REFUSAL}, {at ".content[]", PART}, {at ".content[].type", PART_TYPE, true}, \
+        {at ".content[].text", PART_TEXT}, {at ".content[].image_url.url", PART_MEDIA},            \
+        {at ".content[].image_url", PART_MEDIA}, {at ".content[].input_audio.data", PART_MEDIA},   \
+        {at ".content[].file.file_data", PART_MEDIA}, {at ".content[].file.file_id", PART_MEDIA},  \
+        {at ".content[].video_url.url", PART_MEDIA}, {at ".content[].cache_control", -1},          \
+        {at ".content[].*", PART_OTHER}, {at ".tool_call_id", CALL_ID, true},                      \
+        {at ".tool_calls[]", TOOL_CALL}, {at ".tool_calls[].index", TOOL_CALL_INDEX},              \
+        {at ".tool_calls[].id", TOOL_CALL_ID, true},                                               \
+        {at ".tool_calls[].function.name", TOOL_CALL_NAME, true},                                  \
+        {at ".tool_calls[].function.arguments", TOOL_CALL_ARGS},                                   \
+        {at ".tool_calls[].custom.name", TOOL_CALL_NAME, true},                                    \
+        {at ".tool_calls[].custom.input", TOOL_CALL_ARGS}, {at ".function_call", FUNCTION},        \
+        {at ".function_call.name", TOOL_CALL_NAME, true},                                          \
+    {                                                                                              \
+        at ".function_call.arguments", TOOL_CALL_ARGS                                              \
+    }
+
+#define USAGE_RULES(at)                                                                            \
+    {at ".prompt_tokens", USAGE_INPUT}, {at ".completion_tokens", USAGE_OUTPUT},                   \
+        {at ".cached_tokens", USAGE_CACHED}, {at ".prompt_cache_hit_tokens", USAGE_CACHED},        \
+        {at ".prompt_tokens_details.cached_tokens", USAGE_CACHED},                                 \
+        {at ".prompt_tokens_details.cache_write_tokens", USAGE_WRITTEN},                           \
+        {at ".prompt_tokens_details.audio_tokens", USAGE_AUDIO_IN},                                \
+        {at ".prompt_tokens_details.text_tokens", USAGE_TEXT_IN},                                  \
+        {at ".prompt_tokens_details.image_tokens", USAGE_IMAGE_IN},                                \
+        {at ".completion_tokens_details.reasoning_tokens", USAGE_REASONING},                       \
+        {at ".completion_tokens_details.audio_tokens", USAGE_AUDIO_OUT},                           \
+    {                                                                                              \
+        at ".completion_tokens_details.text_tokens", USAGE_TEXT_OUT                                \
+    }
+
+static const struct tp_json_rule request_rules[] = {
+    {"model", MODEL, true},
+    {"stream", STREAM},
+    {"prompt_cache_key", SESSION, true},
+    {"service_tier", TIER, true},
+    {"tools[]", TOOL},
+    {"tools[].function.name", TOOL_NAME, true},
+    {"tools[].custom.name", TOOL_NAME, true},
+    {"functions[]", TOOL},
+    {"functions[].name", TOOL_NAME, true},
+    MESSAGE_RULES("messages[]"),
+    {NULL},
+};
+
+static const struct tp_json_rule response_rules[] = {
+    {"id", RESPONSE_ID, true},
+    {"object", OBJECT, true},
+    {"model", MODEL, true},
+    {"service_tier", TIER, true},
+    {"error", ERROR_OBJECT},
+    {"choices[]", CHOICE},
+    {"choices[].index", CHOICE_INDEX},
+    {"choices[].finish_reason", FINISH, true},
+    MESSAGE_RULES("choices[].message"),
+    MESSAGE_RULES("choices[].delta"),
+    USAGE_RULES("usage"),
+    USAGE_RULES("choices[].usage"),
+    {NULL},
+};
+
+#define CALLS_MAX 128  /* tool calls open at once in a stream */
+#define CHOICES_MAX 16 /* answers to one request whose text is told apart */
+
+struct choice {
+    struct tp_block *text, *reasoning;
+};
+
+struct state {
+    bool in_answer, streaming; /* streaming: blocks stay open from one event to the next */
+    bool messages_seen, choices_seen, usage_seen, object_seen;
+    struct tp_block *tool;
+    uint32_t group, answer;
+    bool answer_begun;
+    char role[16], call_id[128], type[32];
+    size_t role_len, call_id_len, type_len;
+    struct tp_block *part, *other;
+    struct choice choices[CHOICES_MAX], request;
+    unsigned choice;
+    struct tp_block *calls[CALLS_MAX];
+    unsigned call;      /* the one being filled */
+    unsigned next_call; /* for those that come without index */
+    bool call_chosen;   /* in this entry */
+};
+
+static enum tp_section section(const struct state *s)
+{
+    return s->in_answer ? TP_SECTION_OUTPUT : TP_SECTION_MESSAGES;
+}
+
+static struct choice *choice(struct state *s)
+{
+    return s->in_answer ? &s->choices[s->choice % CHOICES_MAX] : &s->request;
+}
+
+static struct tp_block *open_once(struct tp_call_cx *cx, struct tp_block **at,
+                                  enum tp_block_kind kind)
+{
+    if (!*at)
+        *at = cx->host->block_open(cx->call, section(cx->state), kind);
+    return *at;
+}
+
+static void output_seen(struct tp_call_cx *cx, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    if (s->in_answer && e->len)
+        cx->host->output_seen(cx->call);
+}
+
+/* ---- tool calls ---- */
+
+static void choose_call(struct tp_call_cx *cx, unsigned i)
+{
+    struct state *s = cx->state;
+    s->call = i % CALLS_MAX;
+    s->call_chosen = true;
+    s->next_call = i + 1;
+    open_once(cx, &s->calls[s->call], TP_BLOCK_TOOL_CALL);
+}
+
+/* The entry said no index: an id or a name begins another call, anything else goes on with the last. */
+static struct tp_block *call_block(struct tp_call_cx *cx, bool begins_one)
+{
+    struct state *s = cx->state;
+    if (!s->call_chosen && (begins_one || !s->calls[s->call]))
+        choose_call(cx, s->next_call);
+    return s->calls[s->call];
+}
+
+static void close_calls(struct tp_call_cx *cx)
+{
+    struct state *s = cx->state;
+    for (unsigned i = 0; i < CALLS_MAX; i++) {
+        cx->host->block_close(s->calls[i]);
+        s->calls[i] = NULL;
+    }
+    s->call = s->next_call = 0;
+    s->call_chosen = false;
+}
+
+static void call_args(struct tp_call_cx *cx, const struct tp_json_event *e)
+{
+    struct tp_block *block = call_block(cx, false);
+    if (e->type == TP_JSON_STRING)
+        cx->host->block_json_text(block, e->data, e->len);
+    else if (begins(e)) /* some servers send the object itself */
+        cx->host->block_json_capture(block, NULL);
+    output_seen(cx, e);
+}
+
+static void tool_call(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    if (action == TOOL_CALL || action == FUNCTION) {
+        s->call_chosen = false;
+    } else if (action == TOOL_CALL_INDEX) {
+        int64_t i = cx->host->whole_number(e);
+        if (i >= 0)
+            choose_call(cx, (unsigned)(i % CALLS_MAX));
+    } else if (action == TOOL_CALL_ARGS) {
+        call_args(cx, e);
+    } else if (e->type == TP_JSON_STRING && e->len) {
+        /* A first name or id; in later pieces of a stream some repeat them. */
+        struct tp_block *block = call_block(cx, action == TOOL_CALL_ID || !s->streaming);
+        if (action == TOOL_CALL_ID)
+            cx->host->block_call_id(block, e->data, e->len);
+        else
+            cx->host->block_name(block, e->data, e->len);
+        output_seen(cx, e);
+    }
+}
+
+/* ---- parts and messages ---- */
+
+static bool type_is(const struct state *s, const char *type)
+{
+    return s->type_len == strlen(type) && memcmp(s->type, type, s->type_len) == 0;
+}
+
+static void part_end(struct tp_call_cx *cx)
+{
+    struct state *s = cx->state;
+    if (type_is(s, "image_url"))
+        cx->host->block_kind(s->part, TP_BLOCK_IMAGE);
+    else if (type_is(s, "input_audio"))
+        cx->host->block_kind(s->part, TP_BLOCK_AUDIO);
+    else if (type_is(s, "video_url"))
+        cx->host->block_kind(s->part, TP_BLOCK_VIDEO);
+    else if (type_is(s, "file"))
+        cx->host->block_kind(s->part, TP_BLOCK_DOCUMENT);
+    if (s->part)
+        cx->host->block_discard(s->other);
+    else
+        cx->host->block_name(s->other, s->type, s->type_len);
+    cx->host->block_close(s->part);
+    if (!s->part)
+        cx->host->block_close(s->other);
+    s->part = s->other = NULL;
+    s->type_len = 0;
+}
+
+static void part(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    if (action == PART && ends(e))
+        part_end(cx);
+    else if (action == PART_TYPE)
+        s->type_len = copy_string(s->type, sizeof(s->type), e);
+    else if (action == PART_TEXT && e->type == TP_JSON_STRING)
+        cx->host->block_text(open_once(cx, &s->part, TP_BLOCK_TEXT), e->data, e->len);
+    else if (action == PART_MEDIA && e->type == TP_JSON_STRING)
+        cx->host->block_text(open_once(cx, &s->part, TP_BLOCK_IMAGE), e->data, e->len);
+    else if (action == PART_OTHER && value_begins(e))
+        cx->host->block_json_member(open_once(cx, &s->other, TP_BLOCK_OTHER));
+}
+
+static void close_texts(struct tp_call_cx *cx, struct choice *c)
+{
+    cx->host->block_close(c->reasoning);
+    cx->host->block_close(c->text);
+    c->reasoning = c->text = NULL;
+}
+
+static void text(struct tp_call_cx *cx, const struct tp_json_event *e, bool reasoning)
+{
+    struct choice *c = choice(cx->state);
+    if (e->type != TP_JSON_STRING)
+        return;
+    struct tp_block **at = reasoning ? &c->reasoning : &c->text;
+    if (e->len || *at)
+        cx->host->block_text(
+            open_once(cx, at, reasoning ? TP_BLOCK_REASONING : TP_BLOCK_TEXT), e->data, e->len);
+    output_seen(cx, e);
+}
+
+static bool role_is(const struct state *s, const char *role)
+{
+    return s->role_len == strlen(role) && memcmp(s->role, role, s->role_len) == 0;
+}
+
+static void request_message_end(struct tp_call_cx *cx)
+{
+    struct state *s = cx->state;
+    struct tp_group_end end = {.kind = TP_BLOCK_USER};
+    close_texts(cx, &s->request);
+    close_calls(cx);
+    if (role_is(s, "assistant")) {
+        end.kind = TP_BLOCK_ASSISTANT;
+    } else if (role_is(s, "system") || role_is(s, "developer")) {
+        end.kind = TP_BLOCK_SYSTEM;
+    } else if (role_is(s, "tool") || role_is(s, "function")) {
+        end.kind = TP_BLOCK_TOOL_RESULT;
+        end.join = true;
+        end.call_id = s->call_id;
+        end.call_id_len = s->call_id_len;
+    }
+    cx->host->group_end(cx->call, s->group, &end);
+}
+
+static void message(struct tp_call_cx *cx, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    if (begins(e)) {
+        s->role_len = s->call_id_len = 0;
+        s->messages_seen |= !s->in_answer;
+        if (!s->in_answer)
+            s->group = cx->host->group_begin(cx->call);
+    } else if (ends(e) && !s->in_answer) {
+        request_message_end(cx);
+    }
+}
+
+static void message_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    switch (action) {
+    case MESSAGE:
+        message(cx, e);
+        break;
+    case ROLE:
+        s->role_len = copy_string(s->role, sizeof(s->role), e);
+        break;
+    case CALL_ID:
+        s->call_id_len = copy_string(s->call_id, sizeof(s->call_id), e);
+        break;
+    case TEXT:
+    case REFUSAL:
+        text(cx, e, false);
+        break;
+    case REASONING:
+        text(cx, e, true);
+        break;
+    case PART:
+    case PART_TYPE:
+    case PART_TEXT:
+    case PART_MEDIA:
+    case PART_OTHER:
+        part(cx, action, e);
+        break;
+    default:
+        tool_call(cx, action, e);
+    }
+}
+
+/* ---- request ---- */
+
+static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
+{
+    const char *deployment = head ? strstr(head->path, "/deployments/") : NULL;
+    if (deployment) /* Azure names it in the path */
+        cx->host->set_string(cx->call, TP_CALL_MODEL, deployment + 13, strcspn(deployment + 13, "/"));
+}
+
+static void tool(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    static const char *const transport[] = {"cache_control", NULL};
+    struct state *s = cx->state;
+    if (action == TOOL_NAME) {
+        if (e->type == TP_JSON_STRING)
+            cx->host->block_name(s->tool, e->data, e->len);
+    } else if (begins(e)) {
+        s->tool = cx->host->block_open(cx->call, TP_SECTION_TOOLS, TP_BLOCK_TOOL_SCHEMA);
+        cx->host->block_json_capture(s->tool, transport);
+    } else if (ends(e)) {
+        cx->host->block_close(s->tool);
+        s->tool = NULL;
+    }
+}
+
+static void request_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    switch (action) {
+    case MODEL:
+        set_string(cx, TP_CALL_MODEL, e);
+        break;
+    case STREAM:
+        cx->host->set_streamed(cx->call, e->type == TP_JSON_TRUE);
+        break;
+    case SESSION:
+        set_string(cx, TP_CALL_SESSION, e);
+        break;
+    case TIER:
+        set_string(cx, TP_CALL_SERVICE_TIER, e);
+        break;
+    case TOOL:
+    case TOOL_NAME:
+        tool(cx, action, e);
+        break;
+    default:
+        message_json(cx, action, e);
+    }
+}
+
+/* ---- answer ---- */
+
+static void document_begin(struct tp_call_cx *cx, const char *event)
+{
+    struct state *s = cx->state;
+    (void)event;
+    if (s->answer_begun)
+        return;
+    close_texts(cx, &s->request);
+    close_calls(cx);
+    cx->host->block_close(s->part);
+    cx->host->block_discard(s->other);
+    s->part = s->other = NULL;
+    s->answer_begun = s->in_answer = s->streaming = true;
+    s->answer = cx->host->group_begin(cx->call);
+}
+
+static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    static const enum tp_usage_field fields[] = {
+        [USAGE_INPUT - USAGE_INPUT] = TP_USAGE_INPUT,
+        [USAGE_OUTPUT - USAGE_INPUT] = TP_USAGE_OUTPUT,
+        [USAGE_CACHED - USAGE_INPUT] = TP_USAGE_CACHE_READ,
+        [USAGE_WRITTEN - USAGE_INPUT] = TP_USAGE_CACHE_WRITE,
+        [USAGE_REASONING - USAGE_INPUT] = TP_USAGE_REASONING,
+    };
+    static const enum tp_modality modalities[] = {TP_AUDIO, TP_TEXT, TP_IMAGE, TP_AUDIO, TP_TEXT};
+    struct state *s = cx->state;
+    int64_t n = cx->host->whole_number(e);
+    if (n < 0)
+        return;
+    s->usage_seen = true;
+    if (action <= USAGE_REASONING)
+        cx->host->set_usage(cx->call, fields[action - USAGE_INPUT], n);
+    else
+        cx->host->set_modality(cx->call, action >= USAGE_AUDIO_OUT,
+                               modalities[action - USAGE_AUDIO_IN], n);
+}
+
+static void finish(struct tp_call_cx *cx, const struct tp_json_event *e)
+{
+    if (e->type != TP_JSON_STRING)
+        return;
+    cx->host->set_string(cx->call, TP_CALL_STOP_REASON, e->data, e->len);
+    cx->host->set_finished(cx->call);
+}
+
+static void response_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    switch (action) {
+    case RESPONSE_ID:
+        set_string(cx, TP_CALL_RESPONSE_ID, e);
+        break;
+    case OBJECT:
+        s->object_seen |= is_word(e, "chat.completion") || is_word(e, "chat.completion.chunk");
+        break;
+    case MODEL:
+        set_string(cx, TP_CALL_MODEL, e);
+        break;
+    case TIER:
+        set_string(cx, TP_CALL_SERVICE_TIER, e);
+        break;
+    case ERROR_OBJECT:
+        if (begins(e) || e->type == TP_JSON_STRING)
+            cx->host->set_failed(cx->call);
+        break;
+    case CHOICE:
+        s->choice = 0;
+        break;
+    case CHOICE_INDEX:
+        if (cx->host->whole_number(e) >= 0)
+            s->choice = (unsigned)(cx->host->whole_number(e) % CHOICES_MAX);
+        break;
+    case FINISH:
+        finish(cx, e);
+        break;
+    default:
+        if (action >= USAGE_INPUT)
+            usage(cx, action, e);
+        else if (action >= 0)
+            message_json(cx, action, e);
+        s->choices_seen |= action == MESSAGE;
+    }
+}
+
+static void response_end(struct tp_call_cx *cx)
+{
+    struct state *s = cx->state;
+    struct tp_group_end end = {.kind = TP_BLOCK_ASSISTANT};
+    for (unsigned i = 0; i < CHOICES_MAX; i++)
+        close_texts(cx, &s->choices[i]);
+    close_calls(cx);
+    if (s->answer_begun)
+        cx->host->group_end(cx->call, s->answer, &end);
+}
+
+static int match(const struct tp_http_view *request)
+{
+    if (strcmp(request->method, "POST") != 0)
+        return 0;
+    return path_ends(request->path, "/chat/completions") ? 95 : 0;
+}
+
+static int shape(const struct tp_call_cx *cx)
+{
+    const struct state *s = cx->state;
+    if (s->choices_seen)
+        return s->object_seen || s->usage_seen || s->messages_seen ? 75 : 55;
+    if (s->usage_seen && (s->object_seen || s->messages_seen))
+        return 60;
+    return s->messages_seen || s->object_seen ? 10 : 0;
+}
+
+static const char *const anchors[] = {"usage", NULL};
+
+const struct tp_provider_api openai_chat = {
+    .name = "openai.chat",
+    .provider = "openai",
+    .state_size = sizeof(struct state),
+    .match = match,
+    .request_rules = request_rules,
+    .response_rules = response_rules,
+    .anchors = anchors,
+    .request_begin = request_begin,
+    .request_json = request_json,
+    .document_begin = document_begin,
+    .response_json = response_json,
+    .response_end = response_end,
+    .shape = shape,
+};
