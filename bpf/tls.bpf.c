@@ -68,50 +68,47 @@ static __always_inline void call_moved(tp_u64 pid_tgid, const struct tp_frame *f
     s->lost_records += copy.lost_records;
 }
 
-/* The entry was not seen: the connection is unknown, the number of bytes is not. */
-static __always_inline void call_orphaned(tp_u64 n)
+/* The bytes that the call moved, as it says itself: 0 for none. Unknown ones (the count could not
+ * be read) are counted as a lost record. */
+static __always_inline tp_u64 bytes_moved(struct pt_regs *ctx, const struct tp_frame *f,
+                                          int extended)
 {
+    int result = (int)PT_REGS_RC(ctx);
+    tp_u64 n = 0;
+
+    if (!extended)
+        return result > 0 ? result : 0;
+    if (result == 1 && bpf_probe_read_user(&n, sizeof(n), (void *)f->out))
+        count_lost(TP_LOSS_READ_FAULT, 0, 1);
+    return n;
+}
+
+/* The entry was not seen: the connection is unknown, and of an _ex function the number of bytes
+ * too. */
+static __always_inline void call_orphaned(struct pt_regs *ctx, int extended)
+{
+    int result = (int)PT_REGS_RC(ctx);
+
+    if (result <= 0)
+        return;
+    tp_u64 n = extended ? 0 : result;
     count_seen(n);
     count_lost(TP_LOSS_NO_ENTRY, n, 1);
 }
 
-static __always_inline int call_return(struct pt_regs *ctx)
+static __always_inline int call_return(struct pt_regs *ctx, int extended)
 {
     tp_u64 pid_tgid = bpf_get_current_pid_tgid();
     if (!is_watched(pid_tgid))
         return 0;
     struct tp_frame f;
-    int known = frame_pop(pid_tgid, PT_REGS_SP(ctx) - TP_RETURN_ADDRESS_BYTES, &f);
-    int n = (int)PT_REGS_RC(ctx);
-    if (n <= 0)
-        return 0;
-    if (!known)
-        call_orphaned(n);
-    else if (!f.shadowed)
-        call_moved(pid_tgid, &f, n, bpf_get_attach_cookie(ctx));
-    return 0;
-}
-
-static __always_inline int call_return_ex(struct pt_regs *ctx)
-{
-    tp_u64 pid_tgid = bpf_get_current_pid_tgid();
-    if (!is_watched(pid_tgid))
-        return 0;
-    struct tp_frame f;
-    int known = frame_pop(pid_tgid, PT_REGS_SP(ctx) - TP_RETURN_ADDRESS_BYTES, &f);
-    if ((int)PT_REGS_RC(ctx) != 1)
-        return 0;
-    if (!known) {
-        call_orphaned(0);
+    if (!frame_pop(pid_tgid, PT_REGS_SP(ctx) - TP_RETURN_ADDRESS_BYTES, &f)) {
+        call_orphaned(ctx, extended);
         return 0;
     }
-    tp_u64 n = 0;
-    if (f.shadowed)
-        return 0;
-    if (bpf_probe_read_user(&n, sizeof(n), (void *)f.out))
-        count_lost(TP_LOSS_READ_FAULT, 0, 1);
-    else if (n)
-        call_moved(pid_tgid, &f, n, bpf_get_attach_cookie(ctx));
+    tp_u64 n = bytes_moved(ctx, &f, extended);
+    if (n && !f.shadowed)
+        call_moved(pid_tgid, &f, n, TP_COOKIE_STACK(bpf_get_attach_cookie(ctx)));
     return 0;
 }
 
@@ -119,7 +116,7 @@ static __always_inline int call_return_ex(struct pt_regs *ctx)
 static __always_inline int conn_ended(tp_u64 conn)
 {
     tp_u64 pid_tgid = bpf_get_current_pid_tgid();
-    if (!is_watched(pid_tgid))
+    if (!conn || !is_watched(pid_tgid))
         return 0;
     struct tp_stream_key key = {.conn = conn, .pid = pid_tgid >> 32};
     struct tp_stream_state *s = bpf_map_lookup_elem(&streams, &key);
@@ -143,52 +140,40 @@ static __always_inline int conn_ended(tp_u64 conn)
     return 0;
 }
 
+/* One program for all entries and one for all returns: what kind of function it is stands in the
+ * cookie, so that a file needs two links where the kernel can attach many sites at once. */
 SEC("uprobe")
-int on_read_entry(struct pt_regs *ctx)
+int on_entry(struct pt_regs *ctx)
 {
-    return call_enter(ctx, TP_DIR_READ, 0);
-}
-
-SEC("uprobe")
-int on_write_entry(struct pt_regs *ctx)
-{
-    return call_enter(ctx, TP_DIR_WRITE, 0);
-}
-
-SEC("uprobe")
-int on_read_ex_entry(struct pt_regs *ctx)
-{
-    return call_enter(ctx, TP_DIR_READ, PT_REGS_PARM4(ctx));
-}
-
-SEC("uprobe")
-int on_write_ex_entry(struct pt_regs *ctx)
-{
-    return call_enter(ctx, TP_DIR_WRITE, PT_REGS_PARM4(ctx));
+    switch (TP_COOKIE_KIND(bpf_get_attach_cookie(ctx))) {
+    case TP_SITE_READ:
+        return call_enter(ctx, TP_DIR_READ, 0);
+    case TP_SITE_WRITE:
+        return call_enter(ctx, TP_DIR_WRITE, 0);
+    case TP_SITE_READ_EX:
+        return call_enter(ctx, TP_DIR_READ, PT_REGS_PARM4(ctx));
+    case TP_SITE_WRITE_EX:
+        return call_enter(ctx, TP_DIR_WRITE, PT_REGS_PARM4(ctx));
+    case TP_SITE_FREE:
+        return conn_ended(PT_REGS_PARM1(ctx));
+    default:
+        return 0;
+    }
 }
 
 SEC("uretprobe")
-int on_call_return(struct pt_regs *ctx)
+int on_return(struct pt_regs *ctx)
 {
-    return call_return(ctx);
-}
-
-SEC("uretprobe")
-int on_call_ex_return(struct pt_regs *ctx)
-{
-    return call_return_ex(ctx);
-}
-
-SEC("uretprobe")
-int on_new_return(struct pt_regs *ctx)
-{
-    tp_u64 conn = PT_REGS_RC(ctx);
-    return conn ? conn_ended(conn) : 0;
-}
-
-SEC("uprobe")
-int on_free_entry(struct pt_regs *ctx)
-{
-    tp_u64 conn = PT_REGS_PARM1(ctx);
-    return conn ? conn_ended(conn) : 0;
+    switch (TP_COOKIE_KIND(bpf_get_attach_cookie(ctx))) {
+    case TP_SITE_READ:
+    case TP_SITE_WRITE:
+        return call_return(ctx, 0);
+    case TP_SITE_READ_EX:
+    case TP_SITE_WRITE_EX:
+        return call_return(ctx, 1);
+    case TP_SITE_NEW:
+        return conn_ended(PT_REGS_RC(ctx));
+    default:
+        return 0;
+    }
 }

@@ -11,20 +11,29 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "collector/multi.h"
 #include "common/log.h"
 #include "tls.skel.h"
+
+/* One of libbpf's, or a bare descriptor. */
+struct link {
+    struct bpf_link *link;
+    int fd;
+};
 
 struct tp_probes {
     struct tls_bpf *skel;
     struct tp_ring data, process;
-    struct bpf_link **links;
+    struct link *links;
     size_t links_len, links_cap;
+    bool multi;
 };
 
-/* The programs of one kind of site; either may be NULL. */
-struct programs {
-    struct bpf_program *at_entry, *at_return;
-};
+_Static_assert((int)TP_SITE_WRITE == TP_TLS_WRITE && (int)TP_SITE_READ == TP_TLS_READ &&
+                   (int)TP_SITE_WRITE_EX == TP_TLS_WRITE_EX &&
+                   (int)TP_SITE_READ_EX == TP_TLS_READ_EX && (int)TP_SITE_NEW == TP_TLS_NEW &&
+                   (int)TP_SITE_FREE == TP_TLS_FREE,
+               "kinds of sites");
 
 static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list args)
 {
@@ -38,32 +47,21 @@ static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list a
     return 0;
 }
 
-static struct programs programs_for(const struct tls_bpf *skel, enum tp_tls_site_kind kind)
+static void link_drop(struct link link)
 {
-    switch (kind) {
-    case TP_TLS_READ:
-        return (struct programs){skel->progs.on_read_entry, skel->progs.on_call_return};
-    case TP_TLS_WRITE:
-        return (struct programs){skel->progs.on_write_entry, skel->progs.on_call_return};
-    case TP_TLS_READ_EX:
-        return (struct programs){skel->progs.on_read_ex_entry, skel->progs.on_call_ex_return};
-    case TP_TLS_WRITE_EX:
-        return (struct programs){skel->progs.on_write_ex_entry, skel->progs.on_call_ex_return};
-    case TP_TLS_NEW:
-        return (struct programs){NULL, skel->progs.on_new_return};
-    case TP_TLS_FREE:
-        return (struct programs){skel->progs.on_free_entry, NULL};
-    }
-    return (struct programs){NULL, NULL};
+    if (link.link)
+        bpf_link__destroy(link.link);
+    else
+        close(link.fd);
 }
 
-static int link_keep(struct tp_probes *p, struct bpf_link *link)
+static int link_keep(struct tp_probes *p, struct link link)
 {
     if (p->links_len == p->links_cap) {
         size_t cap = p->links_cap ? 2 * p->links_cap : 64;
-        struct bpf_link **grown = reallocarray(p->links, cap, sizeof(*grown));
+        struct link *grown = reallocarray(p->links, cap, sizeof(*grown));
         if (!grown) {
-            bpf_link__destroy(link);
+            link_drop(link);
             return -ENOMEM;
         }
         p->links = grown;
@@ -73,23 +71,57 @@ static int link_keep(struct tp_probes *p, struct bpf_link *link)
     return 0;
 }
 
-static int attach_one(struct tp_probes *p, struct bpf_program *program, const char *path,
-                      uint64_t offset, uint16_t stack, bool at_return)
-{
-    LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = at_return, .bpf_cookie = stack);
-
-    if (!program)
-        return 0;
-    struct bpf_link *link = bpf_program__attach_uprobe_opts(program, -1, path, offset, &opts);
-    if (!link)
-        return -errno;
-    return link_keep(p, link);
-}
-
 static void links_drop(struct tp_probes *p, size_t keep)
 {
     while (p->links_len > keep)
-        bpf_link__destroy(p->links[--p->links_len]);
+        link_drop(p->links[--p->links_len]);
+}
+
+/* The sites of one file that are probed at entry, or at return. */
+struct places {
+    uint64_t offset[TP_SITES_MAX], cookie[TP_SITES_MAX];
+    size_t count;
+    bool at_return;
+};
+
+static void places_pick(struct places *places, const struct tp_tls_site *sites, size_t count,
+                        uint16_t stack)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (sites[i].kind == (places->at_return ? TP_TLS_FREE : TP_TLS_NEW))
+            continue;
+        places->offset[places->count] = sites[i].file_offset;
+        places->cookie[places->count++] = TP_COOKIE(sites[i].kind, stack);
+    }
+}
+
+static int attach_each(struct tp_probes *p, struct bpf_program *program, const char *path,
+                       const struct places *places)
+{
+    for (size_t i = 0; i < places->count; i++) {
+        LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = places->at_return,
+                    .bpf_cookie = places->cookie[i]);
+        struct link link = {
+            .link = bpf_program__attach_uprobe_opts(program, -1, path, places->offset[i], &opts)};
+        int err = link.link ? link_keep(p, link) : -errno;
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+static int attach_places(struct tp_probes *p, const char *path, const struct places *places)
+{
+    struct bpf_program *program =
+        places->at_return ? p->skel->progs.on_return : p->skel->progs.on_entry;
+
+    if (places->count == 0)
+        return 0;
+    if (!p->multi)
+        return attach_each(p, program, path, places);
+    struct link link = {.fd = tp_multi_attach(program, path, places->offset, places->cookie,
+                                              places->count, places->at_return)};
+    return link.fd < 0 ? link.fd : link_keep(p, link);
 }
 
 /* Returns first: a call that enters in between is then counted (no entry), not missed. */
@@ -97,16 +129,17 @@ int tp_probes_attach(struct tp_probes *probes, int fd, const struct tp_tls_site 
                      size_t count, uint16_t stack)
 {
     size_t before = probes->links_len;
+    struct places returns = {.at_return = true}, entries = {.at_return = false};
     char path[64];
-    int err = 0;
 
+    if (count > TP_SITES_MAX)
+        return -E2BIG;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    for (size_t i = 0; i < count && !err; i++) {
-        struct programs on = programs_for(probes->skel, sites[i].kind);
-        err = attach_one(probes, on.at_return, path, sites[i].file_offset, stack, true);
-        if (!err)
-            err = attach_one(probes, on.at_entry, path, sites[i].file_offset, stack, false);
-    }
+    places_pick(&returns, sites, count, stack);
+    places_pick(&entries, sites, count, stack);
+    int err = attach_places(probes, path, &returns);
+    if (!err)
+        err = attach_places(probes, path, &entries);
     if (err)
         links_drop(probes, before);
     return err;
@@ -125,13 +158,17 @@ static void raise_limits(void)
     }
 }
 
-static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes)
+static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes, bool multi)
 {
     struct tls_bpf *skel = tls_bpf__open();
     if (!skel)
         return -errno;
     bpf_map__set_max_entries(skel->maps.data_ring, (uint32_t)ring_bytes);
     skel->rodata->wake_bytes = ring_bytes / 16;
+    if (multi) {
+        tp_multi_prepare(skel->progs.on_entry);
+        tp_multi_prepare(skel->progs.on_return);
+    }
     int err = tls_bpf__load(skel);
     if (err) {
         tls_bpf__destroy(skel);
@@ -141,10 +178,10 @@ static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes)
     return 0;
 }
 
-static int skeleton_load_fitting(struct tls_bpf **ret_skel, size_t ring_bytes)
+static int skeleton_load_fitting(struct tls_bpf **ret_skel, size_t ring_bytes, bool multi)
 {
     for (;;) {
-        int err = skeleton_load(ret_skel, ring_bytes);
+        int err = skeleton_load(ret_skel, ring_bytes, multi);
         if (err != -ENOMEM && err != -EPERM)
             return err;
         if (ring_bytes < 2 * 1024 * 1024)
@@ -160,10 +197,8 @@ static int processes_attach(struct tp_probes *p)
                                       p->skel->progs.on_exit};
 
     for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-        struct bpf_link *link = bpf_program__attach(programs[i]);
-        if (!link)
-            return -errno;
-        int err = link_keep(p, link);
+        struct link link = {.link = bpf_program__attach(programs[i])};
+        int err = link.link ? link_keep(p, link) : -errno;
         if (err)
             return err;
     }
@@ -182,7 +217,8 @@ int tp_probes_open(struct tp_probes **ret_probes, size_t ring_bytes)
         return -ENOMEM;
     libbpf_set_print(libbpf_says);
     raise_limits();
-    int err = skeleton_load_fitting(&p->skel, ring_bytes);
+    p->multi = tp_multi_available();
+    int err = skeleton_load_fitting(&p->skel, ring_bytes, p->multi);
     if (!err)
         err = ring_init(&p->data, p->skel->maps.data_ring);
     if (!err)

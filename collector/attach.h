@@ -17,6 +17,8 @@ struct tp_probes;
 
 #define TP_RING_BYTES_DEFAULT (64u * 1024u * 1024u)
 #define TP_RING_BYTES_MIN 4096u
+/* Sites of one file. */
+#define TP_SITES_MAX 32
 
 /* Loads the programs and attaches those that follow processes. ring_bytes: a power of two, at least
  * TP_RING_BYTES_MIN and a page; where the kernel refuses so much memory, smaller ones are tried.

@@ -13,7 +13,6 @@
 
 #include "common/plugins.h"
 
-#define SITES_MAX 32
 #define FILES_MAX 65536u /* slots of the table of files seen; a power of two */
 #define FILES_FILL_MAX (FILES_MAX / 2)
 
@@ -188,7 +187,7 @@ static const char *attach_error(int err)
 
 static bool look_inside(struct tp_targets *t, const struct candidate *c, struct tp_elf *elf)
 {
-    struct tp_tls_site sites[SITES_MAX];
+    struct tp_tls_site sites[TP_SITES_MAX];
     struct tp_target target = {.file = c->name, .how = c->how};
     const struct tp_elf_view *view = tp_elf_view(elf);
     uint16_t cookie = 0;
@@ -198,7 +197,7 @@ static bool look_inside(struct tp_targets *t, const struct candidate *c, struct 
         return false;
     target.stack = plugin->ops.tls->stack;
     tp_elf_build_id(elf, target.build_id);
-    int count = plugin->ops.tls->locate(view, sites, SITES_MAX);
+    int count = plugin->ops.tls->locate(view, sites, TP_SITES_MAX);
     if (count <= 0) {
         target.error = "its read and write functions were not found";
     } else {

@@ -53,6 +53,19 @@ enum tp_loss_reason {
     TP_LOSS_REASONS
 };
 
+/* A probe's attach cookie: what kind of function it sits on, and which TLS stack's. */
+enum tp_site {
+    TP_SITE_WRITE = 0, /* as enum tp_tls_site_kind of tokprof/plugin.h */
+    TP_SITE_READ,
+    TP_SITE_WRITE_EX,
+    TP_SITE_READ_EX,
+    TP_SITE_NEW,
+    TP_SITE_FREE,
+};
+#define TP_COOKIE(kind, stack) ((tp_u64)(kind) << 16 | (tp_u16)(stack))
+#define TP_COOKIE_KIND(cookie) ((cookie) >> 16)
+#define TP_COOKIE_STACK(cookie) ((tp_u16)(cookie))
+
 /* Common head of every record. `size` is the whole record's length in bytes, head included; data
  * records are reserved in size classes, so the ring's length may be greater. */
 struct tp_record_head {
@@ -78,7 +91,7 @@ struct tp_data_record {
     tp_u32 length;      /* payload bytes that this record stands for */
     tp_u8 direction;    /* enum tp_direction */
     tp_u8 failed; /* 1: the bytes could not be read; no payload follows (counted READ_FAULT) */
-    tp_u16 stack; /* which TLS stack's probe made this: the probe's attach cookie */
+    tp_u16 stack; /* which TLS stack's probe made this */
     /* tp_u8 data[length] follows */
 };
 
