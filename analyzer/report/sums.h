@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ * Sums over calls and over parts of calls. What is unknown is counted, never added as zero.
+ */
+#ifndef TP_SUMS_H
+#define TP_SUMS_H
+
+#include "analyzer/format/json.h"
+#include "analyzer/model/row.h"
+
+struct tp_sum {
+    int64_t calls;
+    int64_t in_calls; /* calls in which this appears: a part's or a tool's `calls` */
+    uint64_t tokens[TP_USAGE_FIELDS];
+    int64_t known[TP_USAGE_FIELDS], unknown[TP_USAGE_FIELDS]; /* how many calls said */
+    uint64_t modality[2][TP_MODALITIES];
+    int64_t modality_known[2][TP_MODALITIES];
+    uint64_t cost_nano; /* dollars */
+    int64_t cost_known, cost_unknown;
+    uint64_t lost_bytes;
+    int64_t incomplete_calls, failed_calls, cancelled_calls;
+    uint64_t unattributed_tokens; /* of which it is not known what they were */
+    uint64_t duration_ns;         /* sum of the calls' */
+    int64_t uses, failed_uses;    /* tools: asked for */
+    uint64_t use_ns; /* tools: from the answer that asked to the request that brought the result */
+    int64_t use_ns_known;
+    uint64_t result_tokens; /* tools: when the results were first sent */
+};
+
+void tp_sum_add_call(struct tp_sum *sum, const struct tp_row *row, const struct tp_names *names);
+/* A part's share of a call that tp_sum_add_call() counted elsewhere: tokens, cache counts, cost. */
+void tp_sum_add_part(struct tp_sum *sum, const struct tp_part *part, bool output, bool priced);
+void tp_sum_add_tool(struct tp_sum *sum, const struct tp_row_tool *tool);
+/* What is left of `whole` without `part`: takes tokens and cost away. */
+void tp_sum_subtract(struct tp_sum *whole, const struct tp_sum *part);
+
+/* Members of the sum into the map that is open: those of the usage, calls, cost_usd, lost_bytes ...
+ */
+void tp_json_sum(struct tp_json *j, const struct tp_sum *sum);
+
+/* Tokens of a field; negative when calls were added and none of them knew. */
+int64_t tp_sum_tokens(const struct tp_sum *sum, enum tp_usage_field field);
+
+#endif
