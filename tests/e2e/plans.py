@@ -22,8 +22,9 @@ def _script(call, **options):
     return call
 
 
-def matrix():
-    """All APIs, streaming and not, each way of splitting and encoding, all clients, and what goes wrong."""
+def matrix(plain=False):
+    """All APIs, streaming and not, each way of splitting and encoding, all clients, and what goes wrong; `plain`: also
+    over http without TLS."""
     plan = []
     for api in apis.ALL:
         for stream in (False, True):
@@ -32,14 +33,14 @@ def matrix():
                     client = CLIENTS[len(plan) % len(CLIENTS)] if encoding == "identity" else "http.client"
                     call = _call(plan, api, stream, client=client, tools=split == "random")
                     _script(call, split=split, encoding=encoding, usage="mix", reasoning=encoding == "gzip")
-            _edges(plan, api, stream)
+            _edges(plan, api, stream, plain)
     _call(plan, apis.CHAT, True, no_usage=True)
     for split in SPLITS:
         _script(_call(plan, apis.GOOGLE, True, array=True), split=split, usage="mix")
     return plan
 
 
-def _edges(plan, api, stream):
+def _edges(plan, api, stream, plain):
     """Framings, request forms, errors, early ends, long bodies, listings in between."""
     def add(script, **more):
         return _script(_call(plan, api, stream, **more), **script)
@@ -49,7 +50,7 @@ def _edges(plan, api, stream):
     for eol in ("\n", "\r\n"):
         add({"eol": eol, "split": "tokens"})
     for client in CLIENTS:
-        add({}, client=client, tls=False)
+        add({}, client=client, tls=not plain)
     add({}, client="curl", repeat=3)
     add({}, client="curl", expect=True, body_bytes=2000)
     add({"split": "byte"}, chunked=True, body_bytes=20000)

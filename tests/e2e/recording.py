@@ -66,12 +66,12 @@ def _many(data, at, kind, n):
 
 
 def ledger(path):
-    """Problems with the closing account: seen = copied + lost, and the events that say what was lost."""
+    """The closing account: (problems, bytes lost, the closing event). It adds up: seen = copied + lost."""
     ends = [e for e in events(path) if e.get("k") == "meta" and e.get("what") == "end"]
     if len(ends) != 1:
-        return [f"{len(ends)} closing events instead of one"], {}
+        return [f"{len(ends)} closing events instead of one"], 0, {}
     end = ends[0]
     lost = sum((end.get("lostby") or {}).values())
     if end["seen"] != end["copied"] + lost:
-        return [f"ledger: seen {end['seen']} is not copied {end['copied']} + lost {lost} ({end.get('lostby')})"], end
-    return [], end
+        return [f"ledger: seen {end['seen']} is not copied {end['copied']} + lost {lost} ({end.get('lostby')})"], lost, end
+    return [], lost, end

@@ -27,9 +27,9 @@ def one_run(name, place, crowded):
     loops = [n for n in compare.model_calls(truth) if n["tools_asked"]]
     if len(loops) < 4:
         problems.append(f"only {len(loops)} rounds of tools: the run did not test")
-    unbalanced, end = recording.ledger(place / "run.tokrec")
+    unbalanced, lost, end = recording.ledger(place / "run.tokrec")
     problems += unbalanced
-    if end.get("lostby"):
+    if lost:
         problems.append(f"lost: {end['lostby']}")
     return problems, len(compare.model_calls(truth))
 

@@ -30,9 +30,9 @@ def main():
     with harness.Workspace(f"calls-{kind}") as place:
         rows, truth, path, problems = run(place, plan, workers)
         problems += compare.exact(rows, truth)
-        unbalanced, end = recording.ledger(path)
+        unbalanced, lost, end = recording.ledger(path)
         problems += unbalanced
-        if end.get("lostby"):
+        if lost:
             problems.append(f"lost with a ring of default size: {end['lostby']}")
         return harness.report(f"{kind}: {len(compare.model_calls(truth))} calls", problems)
 

@@ -15,7 +15,7 @@ def main():
     harness.require(root=False, tokprof=False)
     problems = []
     with harness.Workspace("server") as place, harness.Server(place / "server") as server:
-        plan = plans.matrix() + plans.large()[:2]
+        plan = plans.matrix(plain=True) + plans.large()[:2]
         for i, call in enumerate(plan):
             call["model"] = f"m-{i}"
         (place / "plan.json").write_text(json.dumps(plan))

@@ -22,9 +22,9 @@ def main():
                 call["script"]["answer_bytes"] = 300_000 if call["api"] != apis.GOOGLE else 900_000
         rows, truth, path, problems = test_calls.run(place, plan, 32, ["--ring-size", "64K"])
         problems += compare.exact_or_incomplete(rows, truth)
-        unbalanced, end = recording.ledger(path)
+        unbalanced, lost, end = recording.ledger(path)
         problems += unbalanced
-        lost, missing = sum((end.get("lostby") or {}).values()), len(compare.model_calls(truth)) - len(rows)
+        missing = len(compare.model_calls(truth)) - len(rows)
         incomplete = sum(not row["complete"] for row in rows)
         print(f"seen {end.get('seen')} bytes, copied {end.get('copied')}, lost {end.get('lostby')}; "
               f"{incomplete} calls incomplete, {missing} not found")

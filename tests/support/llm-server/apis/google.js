@@ -93,7 +93,8 @@ function answer(call, content, random, options) {
   // Each event carries usage so far; the last one counts.
   const documents = parts.map((part, i) => {
     const end = i === parts.length - 1;
-    const partial = final && { promptTokenCount: final.promptTokenCount, totalTokenCount: final.promptTokenCount };
+    const partial = final && { promptTokenCount: final.promptTokenCount, candidatesTokenCount: i + 1,
+      totalTokenCount: final.promptTokenCount + i + 1 };
     const usageMetadata = end ? final : partial;
     return { usage: usageMetadata, json: { candidates: [candidate([part], end)], ...(usageMetadata && { usageMetadata }), ...base } };
   });

@@ -114,7 +114,7 @@ function answer(call, content, random, options) {
   const whole = { ...base, status, output, usage: sent || null };
   if (status === 'incomplete') whole.incomplete_details = { reason: 'max_output_tokens' };
   roundsById.set(base.id, call.rounds + (content.calls.length ? 1 : 0));
-  const told = { stop_reason: status, response_id: base.id };
+  const told = { stop_reason: status === 'incomplete' ? 'max_output_tokens' : status, response_id: base.id };
   if (!call.streamed) return { pieces: [{ data: JSON.stringify(whole), usage: sent }], ...told };
   const events = [{ type: 'response.created', response: { ...base, status: 'in_progress', output: [], usage: null } },
     { type: 'response.in_progress', response: { ...base, status: 'in_progress', output: [], usage: null } },
