@@ -26,12 +26,18 @@ struct tp_block {
 };
 
 static const char *const kind_names[] = {
-    [TP_BLOCK_SYSTEM] = "system",       [TP_BLOCK_TOOL_SCHEMA] = "tool_schema",
-    [TP_BLOCK_USER] = "user",           [TP_BLOCK_ASSISTANT] = "assistant",
-    [TP_BLOCK_REASONING] = "reasoning", [TP_BLOCK_TOOL_CALL] = "tool_call",
-    [TP_BLOCK_TOOL_RESULT] = "tool_result", [TP_BLOCK_IMAGE] = "image",
-    [TP_BLOCK_DOCUMENT] = "document",   [TP_BLOCK_AUDIO] = "audio",
-    [TP_BLOCK_VIDEO] = "video",         [TP_BLOCK_OTHER] = "other",
+    [TP_BLOCK_SYSTEM] = "system",
+    [TP_BLOCK_TOOL_SCHEMA] = "tool_schema",
+    [TP_BLOCK_USER] = "user",
+    [TP_BLOCK_ASSISTANT] = "assistant",
+    [TP_BLOCK_REASONING] = "reasoning",
+    [TP_BLOCK_TOOL_CALL] = "tool_call",
+    [TP_BLOCK_TOOL_RESULT] = "tool_result",
+    [TP_BLOCK_IMAGE] = "image",
+    [TP_BLOCK_DOCUMENT] = "document",
+    [TP_BLOCK_AUDIO] = "audio",
+    [TP_BLOCK_VIDEO] = "video",
+    [TP_BLOCK_OTHER] = "other",
     [TP_BLOCK_TEXT] = "other",
 };
 
@@ -43,7 +49,12 @@ const char *tp_block_kind_name(uint8_t kind)
 /* Length of the UTF-8 sequence at s (RFC 3629), or 0 where there is none. */
 static size_t sequence(const unsigned char *s, size_t n)
 {
-    size_t len = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    size_t len = s[0] < 0x80   ? 1
+                 : s[0] < 0xc2 ? 0
+                 : s[0] < 0xe0 ? 2
+                 : s[0] < 0xf0 ? 3
+                 : s[0] < 0xf5 ? 4
+                               : 0;
     if (len == 0 || len > n)
         return 0;
     for (size_t i = 1; i < len; i++)
@@ -166,8 +177,7 @@ static struct tp_block *block_take(struct tp_blocks *blocks)
 struct tp_block *tp_block_open(struct tp_blocks *blocks, enum tp_section section,
                                enum tp_block_kind kind)
 {
-    struct tp_block *block =
-        blocks->open_count < TP_BLOCKS_OPEN_MAX ? block_take(blocks) : NULL;
+    struct tp_block *block = blocks->open_count < TP_BLOCKS_OPEN_MAX ? block_take(blocks) : NULL;
     struct tp_block_record *r = block ? record_add(blocks) : NULL;
     if (!r) {
         blocks->lost++;
@@ -280,8 +290,7 @@ void tp_block_json_member(struct tp_block *block, struct tp_rules_walk *walk)
     if (!block || walk->capturing)
         return;
     if (!block->members)
-        block->members =
-            tp_canon_new(block->owner->key, NULL, &block->members_measure, true);
+        block->members = tp_canon_new(block->owner->key, NULL, &block->members_measure, true);
     if (!block->members)
         return;
     struct tp_rules_capture capture = {

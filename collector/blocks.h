@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The blocks of one call: opened, filled and closed by a provider plugin through struct tp_call_host, kept
- * as records (identity, size, name), put into the provider's order at the end. Text is hashed and measured
- * as it passes; it is kept only where content was asked for.
+ * The blocks of one call: opened, filled and closed by a provider plugin through struct
+ * tp_call_host, kept as records (identity, size, name), put into the provider's order at the end.
+ * Text is hashed and measured as it passes; it is kept only where content was asked for.
  */
 #ifndef TP_BLOCKS_H
 #define TP_BLOCKS_H
@@ -9,18 +9,18 @@
 #include "collector/canon.h"
 #include "common/jsonrules.h"
 
-#define TP_BLOCKS_MAX 200000      /* blocks of one call */
-#define TP_BLOCKS_OPEN_MAX 256    /* open at once */
-#define TP_BLOCKS_NAMES_MAX (16u << 20)  /* bytes of all names and call ids of one call */
-#define TP_BLOCK_TEXT_MAX (16u << 20)    /* content kept of one block */
-#define TP_BLOCKS_TEXT_MAX (64u << 20)   /* content kept of one call */
+#define TP_BLOCKS_MAX 200000            /* blocks of one call */
+#define TP_BLOCKS_OPEN_MAX 256          /* open at once */
+#define TP_BLOCKS_NAMES_MAX (16u << 20) /* bytes of all names and call ids of one call */
+#define TP_BLOCK_TEXT_MAX (16u << 20)   /* content kept of one block */
+#define TP_BLOCKS_TEXT_MAX (64u << 20)  /* content kept of one call */
 #define TP_BLOCK_NAME_MAX 256
 
 struct tp_block_record {
     struct tp_hash hash; /* content's until tp_blocks_finish(), then the identity */
     struct tp_hash args; /* of a tool call */
     uint64_t bytes, tokens;
-    uint32_t name, call_id; /* offsets in `names`, of NUL-terminated strings; 0: none */
+    uint32_t name, call_id;  /* offsets in `names`, of NUL-terminated strings; 0: none */
     uint32_t text, text_len; /* in `texts` */
     uint8_t kind, section;
     bool failed, json, has_args, dropped, open;
@@ -35,7 +35,7 @@ struct tp_blocks {
     uint32_t open_count;
     struct tp_buf names, texts;
     struct tp_rules_walk *capturing; /* that a capture was last begun in */
-    uint64_t lost; /* blocks past a ceiling or without memory */
+    uint64_t lost;                   /* blocks past a ceiling or without memory */
 };
 
 void tp_blocks_init(struct tp_blocks *blocks, const struct tp_hash_key *key, bool content);

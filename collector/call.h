@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * One exchange read through one provider API: request and answer go in as they come, what the plugin
- * understood stands in struct tp_call. An exchange that no path tells apart is read by several.
+ * One exchange read through one provider API: request and answer go in as they come, what the
+ * plugin understood stands in struct tp_call. An exchange that no path tells apart is read by
+ * several.
  */
 #ifndef TP_CALL_H
 #define TP_CALL_H
@@ -38,8 +39,9 @@ struct tp_call {
     const struct tp_call_api *compiled;
     struct tp_call_cx cx;
     struct tp_blocks blocks;
-    char *strings[2][TP_CALL_STRINGS]; /* [0] said by the request, [1] by the answer; NULL: not said */
-    int64_t usage[TP_USAGE_FIELDS];    /* -1: unknown */
+    char *strings[2]
+                 [TP_CALL_STRINGS]; /* [0] said by the request, [1] by the answer; NULL: not said */
+    int64_t usage[TP_USAGE_FIELDS]; /* -1: unknown */
     int64_t modality[2][TP_MODALITIES]; /* [1] output */
     bool streamed, failed, finished, not_a_call;
     bool answering; /* strings and blocks now belong to the answer */

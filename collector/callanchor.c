@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Anchors: after a hole in a JSON answer its structure is lost, but a usage object that came whole after
- * the hole still says what it says. The text is searched for "usage": { and the value read by the rules
- * of the document's top. In a string the quotes would be escaped, so no text of the model can pose as one.
+ * Anchors: after a hole in a JSON answer its structure is lost, but a usage object that came whole
+ * after the hole still says what it says. The text is searched for "usage": { and the value read by
+ * the rules of the document's top. In a string the quotes would be escaped, so no text of the model
+ * can pose as one.
  */
 #include <stdlib.h>
 #include <string.h>

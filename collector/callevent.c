@@ -53,8 +53,7 @@ static void write_who(struct tp_pack *p, const struct tp_calls_options *o,
     tp_pack_end(p);
 }
 
-static void write_what(struct tp_pack *p, const struct tp_call *call,
-                       const struct tp_call_facts *f)
+static void write_what(struct tp_pack *p, const struct tp_call *call, const struct tp_call_facts *f)
 {
     const char *model = tp_call_string(call, TP_CALL_MODEL);
     const char *asked = call->strings[0][TP_CALL_MODEL];

@@ -6,7 +6,8 @@
 
 #include "collector/exchangecall.h"
 
-/* Losses that no call owns are summed up here, by process, place and reason, and told now and then. */
+/* Losses that no call owns are summed up here, by process, place and reason, and told now and then.
+ */
 #define LOSSES_MAX 64
 
 struct loss {
@@ -131,7 +132,8 @@ static void on_loss(void *cx, const struct tp_conn_origin *origin, const char *w
 static void tell(struct tp_calls *calls, const struct tp_exchange *x, const struct tp_hash *call,
                  const char *where, const char *why, uint64_t bytes, uint64_t count)
 {
-    struct loss loss = {.pid = x->origin.pid, .where = where, .why = why, .bytes = bytes, .count = count};
+    struct loss loss = {
+        .pid = x->origin.pid, .where = where, .why = why, .bytes = bytes, .count = count};
     if (bytes || count)
         send_loss(calls, &loss, &x->origin, call);
 }
@@ -201,8 +203,7 @@ static void count_call(struct tp_calls_stats *s, const struct tp_call *call,
     s->complete_calls += f->complete;
     s->failed_calls += f->outcome == TP_OUTCOME_ERROR;
     s->cancelled_calls += f->outcome == TP_OUTCOME_CANCELLED;
-    s->calls_without_usage +=
-        call->usage[TP_USAGE_INPUT] < 0 && call->usage[TP_USAGE_OUTPUT] < 0;
+    s->calls_without_usage += call->usage[TP_USAGE_INPUT] < 0 && call->usage[TP_USAGE_OUTPUT] < 0;
     s->input_tokens += known(call->usage[TP_USAGE_INPUT]);
     s->cache_read_tokens += known(call->usage[TP_USAGE_CACHE_READ]);
     s->output_tokens += known(call->usage[TP_USAGE_OUTPUT]);
@@ -247,8 +248,7 @@ static void call_losses(struct tp_calls *calls, const struct tp_exchange *x,
          x->request_hole || x->answer_hole);
     tell(calls, x, &f->id, "blocks", "too many blocks", 0, call->blocks.lost);
     tell(calls, x, &f->id, "sse", "event is no JSON", 0, whole ? call->sse_errors : 0);
-    tell(calls, x, &f->id, "json", "not JSON", 0,
-         whole && x->status < 400 ? call->json_errors : 0);
+    tell(calls, x, &f->id, "json", "not JSON", 0, whole && x->status < 400 ? call->json_errors : 0);
 }
 
 static void end_call(struct tp_calls *calls, const struct tp_exchange *x,

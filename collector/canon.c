@@ -50,8 +50,7 @@ struct tp_canon *tp_canon_new(const struct tp_hash_key *key, const char *const *
                               struct tp_measure *measure, bool object)
 {
     size_t align = _Alignof(struct tp_canon);
-    struct tp_canon *canon =
-        aligned_alloc(align, (sizeof(*canon) + align - 1) / align * align);
+    struct tp_canon *canon = aligned_alloc(align, (sizeof(*canon) + align - 1) / align * align);
     if (!canon)
         return NULL;
     memset((char *)canon + offsetof(struct tp_canon, key), 0,
@@ -113,12 +112,13 @@ static void comma(struct tp_canon *canon)
     canon->comma = false;
 }
 
-/* 1.0, 1e0 and 1 are one number; others keep the way they are written, as their exact value would need
- * more than a double. */
+/* 1.0, 1e0 and 1 are one number; others keep the way they are written, as their exact value would
+ * need more than a double. */
 static size_t plain_number(const char *text, size_t n, char out[32])
 {
     char copy[48];
-    if (n >= sizeof(copy) || (!memchr(text, '.', n) && !memchr(text, 'e', n) && !memchr(text, 'E', n)))
+    if (n >= sizeof(copy) ||
+        (!memchr(text, '.', n) && !memchr(text, 'e', n) && !memchr(text, 'E', n)))
         return 0;
     memcpy(copy, text, n);
     copy[n] = '\0';

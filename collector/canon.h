@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Identity of a JSON value: the same for the same value, whatever its layout, its order of keys and the
- * way it was cut. An object is the sum of its members' keyed hashes (order then cannot matter, and nothing
- * has to be held or sorted), an array the hash of its items in order.
+ * Identity of a JSON value: the same for the same value, whatever its layout, its order of keys and
+ * the way it was cut. An object is the sum of its members' keyed hashes (order then cannot matter,
+ * and nothing has to be held or sorted), an array the hash of its items in order.
  */
 #ifndef TP_CANON_H
 #define TP_CANON_H
@@ -27,9 +27,9 @@ void tp_measure_add(struct tp_measure *m, const char *text, size_t n);
 
 struct tp_canon;
 
-/* NULL without memory. `without`: keys left out at the value's top, or NULL. The value's minimal text is
- * measured into `measure` (may be NULL). All pointers must stay valid. `object`: an object is begun, and
- * takes members given by key() and value(). */
+/* NULL without memory. `without`: keys left out at the value's top, or NULL. The value's minimal
+ * text is measured into `measure` (may be NULL). All pointers must stay valid. `object`: an object
+ * is begun, and takes members given by key() and value(). */
 struct tp_canon *tp_canon_new(const struct tp_hash_key *key, const char *const *without,
                               struct tp_measure *measure, bool object);
 void tp_canon_free(struct tp_canon *canon);

@@ -7,8 +7,8 @@ const char tp_estimator_name[] = "tp1";
 
 enum kind { NOTHING, LOWER, UPPER, DIGIT, SPACE, NEWLINE, PUNCTUATION, HIGH };
 
-/* First bytes of UTF-8 sequences, by the density that byte-pair vocabularies of 100K entries show there;
- * bytes that continue a sequence cost nothing. */
+/* First bytes of UTF-8 sequences, by the density that byte-pair vocabularies of 100K entries show
+ * there; bytes that continue a sequence cost nothing. */
 static uint32_t high_sixteenths(unsigned char c)
 {
     if (c >= 0xf0)
@@ -35,7 +35,8 @@ static enum kind kind_of(unsigned char c)
     return c >= 0x80 ? HIGH : PUNCTUATION;
 }
 
-/* A word up to 8 letters is mostly one token and takes the space before it along; digits go by three. */
+/* A word up to 8 letters is mostly one token and takes the space before it along; digits go by
+ * three. */
 static uint32_t run_sixteenths(uint8_t kind, uint32_t run)
 {
     switch (kind) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Estimates the tokens of text from classes of characters, in any pieces. Rough by design (no vocabulary):
- * its numbers only apportion exact ones, so what counts is that they are stable and proportionate.
+ * Estimates the tokens of text from classes of characters, in any pieces. Rough by design (no
+ * vocabulary): its numbers only apportion exact ones, so what counts is that they are stable and
+ * proportionate.
  */
 #ifndef TP_ESTIMATOR_H
 #define TP_ESTIMATOR_H

@@ -31,7 +31,8 @@ void tp_exchange_free(struct tp_exchange *x)
 }
 
 static void reading_add(struct tp_exchange *x, const struct tp_call_api *api,
-                        const struct tp_http_view *view, const struct tp_hash_key *key, bool content)
+                        const struct tp_http_view *view, const struct tp_hash_key *key,
+                        bool content)
 {
     struct tp_call *call = tp_call_new(api, view, key, content);
     if (call)
@@ -158,7 +159,8 @@ void tp_exchange_answer(struct tp_exchange *x, const struct tp_apis *apis, const
     }
 }
 
-/* Where the beginning is lost, the type alone says what follows; without it, lines are looked for. */
+/* Where the beginning is lost, the type alone says what follows; without it, lines are looked for.
+ */
 void tp_exchange_answer_hole(struct tp_exchange *x)
 {
     x->answer_hole = true;
@@ -178,11 +180,12 @@ static void finish_readings(struct tp_exchange *x)
     }
 }
 
-/* A path names the API; only where all was seen and nothing of it looked so, it was somebody else's path. */
+/* A path names the API; only where all was seen and nothing of it looked so, it was somebody else's
+ * path. */
 static bool path_holds(const struct tp_exchange *x, const struct tp_call *call)
 {
-    bool all_seen = !x->request_hole && !x->answer_hole && !call->request_bad &&
-                    call->request_json.offset > 0;
+    bool all_seen =
+        !x->request_hole && !x->answer_hole && !call->request_bad && call->request_json.offset > 0;
     if (call->not_a_call)
         return false;
     return !all_seen || x->status >= 400 || call->compiled->api->shape(&call->cx) > 0;

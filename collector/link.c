@@ -220,7 +220,8 @@ static int hash_prefixes(struct tp_link *link, const struct tp_link_call *call)
     return 0;
 }
 
-/* Index of the first block that is neither a tool nor the system's: shared ones below prove nothing. */
+/* Index of the first block that is neither a tool nor the system's: shared ones below prove
+ * nothing. */
 static uint32_t first_own(const struct tp_link_call *call)
 {
     uint32_t i = 0;
@@ -230,8 +231,9 @@ static uint32_t first_own(const struct tp_link_call *call)
     return i;
 }
 
-/* The same request once more is a retry where the first one failed; else it is another conversation that
- * happens to begin alike (or a second answer asked for), and what it extends lies further up. */
+/* The same request once more is a retry where the first one failed; else it is another conversation
+ * that happens to begin alike (or a second answer asked for), and what it extends lies further up.
+ */
 static bool is_repeat(const struct tp_link_call *call, const struct slot *slot, uint32_t shared)
 {
     return shared == call->request_count && slot->request_count == shared && !slot->failed;

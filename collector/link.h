@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Linking: finds the earlier call that a call's context extends. Each prefix of (request ++ answer) has a
- * rolling hash; a table says which call last passed through it. Bounded: old prefixes and calls fall out,
- * and a call whose parent fell out carries its whole list again.
+ * Linking: finds the earlier call that a call's context extends. Each prefix of (request ++ answer)
+ * has a rolling hash; a table says which call last passed through it. Bounded: old prefixes and
+ * calls fall out, and a call whose parent fell out carries its whole list again.
  */
 #ifndef TP_LINK_H
 #define TP_LINK_H
@@ -28,9 +28,9 @@ struct tp_link_call {
 struct tp_link_result {
     bool has_parent;
     struct tp_hash parent;
-    uint32_t shared;       /* leading blocks shared with (parent's request ++ parent's output) */
-    bool has_chain;        /* chain and chain_key hold */
-    struct tp_hash chain;  /* of the request's blocks */
+    uint32_t shared;      /* leading blocks shared with (parent's request ++ parent's output) */
+    bool has_chain;       /* chain and chain_key hold */
+    struct tp_hash chain; /* of the request's blocks */
     bool has_chain_out;
     struct tp_hash chain_out; /* of request, then answer */
     bool has_chain_key;

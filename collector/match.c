@@ -71,8 +71,8 @@ enum tp_match tp_apis_match(const struct tp_apis *apis, const struct tp_http_vie
     return refused || strcmp(view->method, "POST") != 0 ? TP_MATCH_NONE : TP_MATCH_SHAPE;
 }
 
-/* The body's first byte tells more than its type: JSON comes labelled as octet-stream and event streams as
- * plain text, and an error may come as JSON where a stream was promised. */
+/* The body's first byte tells more than its type: JSON comes labelled as octet-stream and event
+ * streams as plain text, and an error may come as JSON where a stream was promised. */
 enum tp_answer_form tp_answer_form_of(const char *content_type, char first)
 {
     if (first == '{' || first == '[')

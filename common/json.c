@@ -24,7 +24,16 @@ enum state {
     FAILED,
 };
 
-enum number_state { MINUS, ZERO, INTEGER, POINT, FRACTION, EXPONENT, EXPONENT_SIGN, EXPONENT_DIGITS };
+enum number_state {
+    MINUS,
+    ZERO,
+    INTEGER,
+    POINT,
+    FRACTION,
+    EXPONENT,
+    EXPONENT_SIGN,
+    EXPONENT_DIGITS
+};
 
 #define LEVELS_FIRST_BYTES 64
 /* Shorter runs between escapes are gathered, longer ones go out from where they stand. */

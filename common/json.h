@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * Incremental, validating JSON scanner (RFC 8259): takes a document in any pieces and hands out events.
- * Holds no string: its memory is a key's ceiling and one bit per level of depth. Bytes inside strings are
- * not checked to be UTF-8: they pass as they came; escapes come decoded, lone surrogates as U+FFFD.
+ * Incremental, validating JSON scanner (RFC 8259): takes a document in any pieces and hands out
+ * events. Holds no string: its memory is a key's ceiling and one bit per level of depth. Bytes
+ * inside strings are not checked to be UTF-8: they pass as they came; escapes come decoded, lone
+ * surrogates as U+FFFD.
  */
 #ifndef TP_JSON_H
 #define TP_JSON_H
@@ -11,8 +12,8 @@
 #include <stdint.h>
 #include <tokprof/plugin.h>
 
-/* A longer key is handed out as its first bytes and 16 hex digits of a hash of it all, so that two long
- * keys stay different without being held. */
+/* A longer key is handed out as its first bytes and 16 hex digits of a hash of it all, so that two
+ * long keys stay different without being held. */
 #define TP_JSON_KEY_MAX 512
 /* A longer number is validated, but handed out cut, with `last` false. */
 #define TP_JSON_NUMBER_MAX 128
@@ -20,13 +21,13 @@
 
 enum tp_json_problem {
     TP_JSON_FINE,
-    TP_JSON_BAD_VALUE,   /* a byte that begins no value, or stands where none may */
-    TP_JSON_BAD_STRING,  /* control character or unknown escape */
+    TP_JSON_BAD_VALUE,  /* a byte that begins no value, or stands where none may */
+    TP_JSON_BAD_STRING, /* control character or unknown escape */
     TP_JSON_BAD_NUMBER,
     TP_JSON_BAD_LITERAL, /* nearly true, false or null */
     TP_JSON_BAD_END,     /* bracket of the other kind, or more text after the value */
     TP_JSON_TOO_DEEP,
-    TP_JSON_CUT,         /* ended in mid-value */
+    TP_JSON_CUT, /* ended in mid-value */
     TP_JSON_NO_MEMORY,
 };
 

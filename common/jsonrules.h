@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Finds the places that a plugin's rules (struct tp_json_rule) name while a document is scanned: the
- * patterns become a trie that is walked as the scanner goes down; a subtree without rules costs its scan.
- * Where a literal key and "*" both fit, the literal one counts.
+ * Finds the places that a plugin's rules (struct tp_json_rule) name while a document is scanned:
+ * the patterns become a trie that is walked as the scanner goes down; a subtree without rules costs
+ * its scan. Where a literal key and "*" both fit, the literal one counts.
  */
 #ifndef TP_JSONRULES_H
 #define TP_JSONRULES_H
@@ -14,8 +14,8 @@
 
 struct tp_rules;
 
-/* Compiles a table that ends with a NULL pattern. 0; -ENOMEM; -EINVAL for a pattern that is malformed or
- * too deep. The table must outlive the result. */
+/* Compiles a table that ends with a NULL pattern. 0; -ENOMEM; -EINVAL for a pattern that is
+ * malformed or too deep. The table must outlive the result. */
 int tp_rules_new(struct tp_rules **ret_rules, const struct tp_json_rule *table);
 void tp_rules_free(struct tp_rules *rules);
 
@@ -62,8 +62,8 @@ void tp_rules_walk_done(struct tp_rules_walk *walk);
 /* Ready for another document; an open one gets its end(). */
 void tp_rules_walk_reset(struct tp_rules_walk *walk);
 
-/* During match() of an event that begins a value: the value, this event included, goes to `capture` as
- * well. One at a time; -EBUSY while another runs, -EINVAL where no value begins. */
+/* During match() of an event that begins a value: the value, this event included, goes to `capture`
+ * as well. One at a time; -EBUSY while another runs, -EINVAL where no value begins. */
 int tp_rules_capture(struct tp_rules_walk *walk, const struct tp_rules_capture *capture);
 
 /* The scanner's handler, with a walk as cx. */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * Coding agents by their User-Agent, and the headers in which they name their sessions, as their requests
- * show them. Data only: a new agent is a new line.
+ * Coding agents by their User-Agent, and the headers in which they name their sessions, as their
+ * requests show them. Data only: a new agent is a new line.
  */
 #include <tokprof/plugin.h>
 
 static const char *const claude_code[] = {"x-claude-code-session-id", NULL};
 static const char *const codex[] = {"session-id", "session_id", "thread-id", NULL};
 static const char *const opencode[] = {"x-session-id", "x-session-affinity", NULL};
-static const char *const any[] = {"x-claude-code-session-id", "session-id", "session_id",
-                                  "x-session-id", "thread-id", "x-session-affinity", NULL};
+static const char *const any[] = {
+    "x-claude-code-session-id", "session-id", "session_id", "x-session-id", "thread-id",
+    "x-session-affinity",       NULL};
 static const char *const none[] = {NULL};
 
 static const struct tp_agent agents[] = {

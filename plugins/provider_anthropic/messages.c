@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Anthropic Messages: https://docs.anthropic.com/en/api/messages and /en/api/messages-streaming. Also behind
- * gateways with any prefix, and on Vertex AI (publishers/anthropic/models/X:rawPredict).
+ * Anthropic Messages: https://docs.anthropic.com/en/api/messages and /en/api/messages-streaming.
+ * Also behind gateways with any prefix, and on Vertex AI
+ * (publishers/anthropic/models/X:rawPredict).
  */
 #include <string.h>
 #include <tokprof/plugin.h>
@@ -56,8 +57,8 @@ enum action {
     USAGE_THINKING,
 };
 
-/* Content blocks: text, thinking, redacted_thinking, tool_use, server_tool_use, tool_result and its kin,
- * image, document; a part of a kind not known here is "other", identified by its members. */
+/* Content blocks: text, thinking, redacted_thinking, tool_use, server_tool_use, tool_result and its
+ * kin, image, document; a part of a kind not known here is "other", identified by its members. */
 #define PART_RULES(at)                                                                             \
     {at, PART}, {at ".type", PART_TYPE, true}, {at ".text", PART_TEXT},                            \
         {at ".thinking", PART_THINKING}, {at ".data", PART_DATA}, {at ".id", PART_ID, true},       \
@@ -69,7 +70,10 @@ enum action {
         {at ".content[].source.url", PART_RESULT_SOURCE}, {at ".is_error", PART_FAILED},           \
         {at ".source.data", PART_SOURCE}, {at ".source.url", PART_SOURCE},                         \
         {at ".source.file_id", PART_SOURCE}, {at ".signature", PART_IGNORED},                      \
-        {at ".cache_control", PART_IGNORED}, {at ".citations", PART_IGNORED}, {at ".*", PART_OTHER}
+        {at ".cache_control", PART_IGNORED}, {at ".citations", PART_IGNORED},                      \
+    {                                                                                              \
+        at ".*", PART_OTHER                                                                        \
+    }
 
 #define USAGE_RULES(at)                                                                            \
     {at ".input_tokens", USAGE_INPUT}, {at ".cache_read_input_tokens", USAGE_READ},                \
@@ -77,7 +81,8 @@ enum action {
         {at ".cache_creation.ephemeral_5m_input_tokens", USAGE_WRITE_5M},                          \
         {at ".cache_creation.ephemeral_1h_input_tokens", USAGE_WRITE_1H},                          \
         {at ".output_tokens", USAGE_OUTPUT},                                                       \
-        {at ".output_tokens_details.thinking_tokens", USAGE_THINKING}, {                           \
+        {at ".output_tokens_details.thinking_tokens", USAGE_THINKING},                             \
+    {                                                                                              \
         at ".service_tier", TIER, true                                                             \
     }
 
@@ -161,7 +166,8 @@ struct state {
 
 static bool is(const struct tp_json_event *e, const char *word)
 {
-    return e->type == TP_JSON_STRING && e->len == strlen(word) && memcmp(e->data, word, e->len) == 0;
+    return e->type == TP_JSON_STRING && e->len == strlen(word) &&
+           memcmp(e->data, word, e->len) == 0;
 }
 
 static bool begins(const struct tp_json_event *e)
@@ -203,8 +209,8 @@ static enum part_type part_type(const struct tp_json_event *e)
         const char *name;
         enum part_type type;
     } types[] = {
-        {"text", TEXT},          {"thinking", REASONING}, {"redacted_thinking", REASONING},
-        {"tool_use", TOOL_USE},  {"image", IMAGE},        {"document", DOCUMENT},
+        {"text", TEXT},         {"thinking", REASONING}, {"redacted_thinking", REASONING},
+        {"tool_use", TOOL_USE}, {"image", IMAGE},        {"document", DOCUMENT},
     };
     for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
         if (is(e, types[i].name))
@@ -585,7 +591,8 @@ static void type_told(struct tp_call_cx *cx, const struct tp_json_event *e)
         s->message_seen = true;
 }
 
-/* Input as the provider counts it leaves out what the cache gave and took. An absent part adds nothing. */
+/* Input as the provider counts it leaves out what the cache gave and took. An absent part adds
+ * nothing. */
 static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct state *s = cx->state;

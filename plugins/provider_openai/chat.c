@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * OpenAI chat completions (https://platform.openai.com/docs/api-reference/chat) and its kin: usage in the
- * spellings of DeepSeek (prompt_cache_hit_tokens, https://api-docs.deepseek.com), Kimi (choices[0].usage,
- * usage.cached_tokens) and others; reasoning as reasoning_content or reasoning.
+ * OpenAI chat completions (https://platform.openai.com/docs/api-reference/chat) and its kin: usage
+ * in the spellings of DeepSeek (prompt_cache_hit_tokens, https://api-docs.deepseek.com), Kimi
+ * (choices[0].usage, usage.cached_tokens) and others; reasoning as reasoning_content or reasoning.
  */
 #include "openai.h"
 
@@ -51,9 +51,10 @@ enum action {
 #define MESSAGE_RULES(at)                                                                          \
     {at, MESSAGE}, {at ".role", ROLE, true}, {at ".content", TEXT},                                \
         {at ".reasoning_content", REASONING}, {at ".reasoning", REASONING},                        \
-        {at ".refusal", REFUSAL}, {at ".content[]", PART}, {at ".content[].type", PART_TYPE, true}, \
-        {at ".content[].text", PART_TEXT}, {at ".content[].image_url.url", PART_MEDIA},            \
-        {at ".content[].image_url", PART_MEDIA}, {at ".content[].input_audio.data", PART_MEDIA},   \
+        {at ".refusal", REFUSAL}, {at ".content[]", PART},                                         \
+        {at ".content[].type", PART_TYPE, true}, {at ".content[].text", PART_TEXT},                \
+        {at ".content[].image_url.url", PART_MEDIA}, {at ".content[].image_url", PART_MEDIA},      \
+        {at ".content[].input_audio.data", PART_MEDIA},                                            \
         {at ".content[].file.file_data", PART_MEDIA}, {at ".content[].file.file_id", PART_MEDIA},  \
         {at ".content[].video_url.url", PART_MEDIA}, {at ".content[].cache_control", -1},          \
         {at ".content[].*", PART_OTHER}, {at ".tool_call_id", CALL_ID, true},                      \
@@ -172,7 +173,8 @@ static void choose_call(struct tp_call_cx *cx, unsigned i)
     open_once(cx, &s->calls[s->call], TP_BLOCK_TOOL_CALL);
 }
 
-/* The entry said no index: an id or a name begins another call, anything else goes on with the last. */
+/* The entry said no index: an id or a name begins another call, anything else goes on with the
+ * last. */
 static struct tp_block *call_block(struct tp_call_cx *cx, bool begins_one)
 {
     struct state *s = cx->state;
@@ -282,8 +284,8 @@ static void text(struct tp_call_cx *cx, const struct tp_json_event *e, bool reas
         return;
     struct tp_block **at = reasoning ? &c->reasoning : &c->text;
     if (e->len || *at)
-        cx->host->block_text(
-            open_once(cx, at, reasoning ? TP_BLOCK_REASONING : TP_BLOCK_TEXT), e->data, e->len);
+        cx->host->block_text(open_once(cx, at, reasoning ? TP_BLOCK_REASONING : TP_BLOCK_TEXT),
+                             e->data, e->len);
     output_seen(cx, e);
 }
 
@@ -362,7 +364,8 @@ static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head
 {
     const char *deployment = head ? strstr(head->path, "/deployments/") : NULL;
     if (deployment) /* Azure names it in the path */
-        cx->host->set_string(cx->call, TP_CALL_MODEL, deployment + 13, strcspn(deployment + 13, "/"));
+        cx->host->set_string(cx->call, TP_CALL_MODEL, deployment + 13,
+                             strcspn(deployment + 13, "/"));
 }
 
 static void tool(struct tp_call_cx *cx, int action, const struct tp_json_event *e)

@@ -11,7 +11,8 @@ extern const struct tp_provider_api openai_chat, openai_responses;
 
 static inline bool is_word(const struct tp_json_event *e, const char *word)
 {
-    return e->type == TP_JSON_STRING && e->len == strlen(word) && memcmp(e->data, word, e->len) == 0;
+    return e->type == TP_JSON_STRING && e->len == strlen(word) &&
+           memcmp(e->data, word, e->len) == 0;
 }
 
 static inline bool begins(const struct tp_json_event *e)

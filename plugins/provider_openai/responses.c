@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * OpenAI responses: https://platform.openai.com/docs/api-reference/responses and /responses-streaming. The
- * blocks of an answer come from its whole items (response.output_item.done, else the final response), so
- * that they are read as the next request's input will be; the deltas only tell the time.
+ * OpenAI responses: https://platform.openai.com/docs/api-reference/responses and
+ * /responses-streaming. The blocks of an answer come from its whole items
+ * (response.output_item.done, else the final response), so that they are read as the next request's
+ * input will be; the deltas only tell the time.
  */
 #include "openai.h"
 
@@ -60,14 +61,16 @@ enum action {
         {at ".content[].file_data", ITEM_PART_MEDIA}, {at ".content[].file_url", ITEM_PART_MEDIA}, \
         {at ".output[]", ITEM_PART}, {at ".output[].type", ITEM_PART_TYPE, true},                  \
         {at ".output[].text", ITEM_PART_TEXT}, {at ".output[].image_url", ITEM_PART_MEDIA},        \
-        {at ".summary[].text", ITEM_SUMMARY}, {at ".encrypted_content", ITEM_SECRET}, {            \
+        {at ".summary[].text", ITEM_SUMMARY}, {at ".encrypted_content", ITEM_SECRET},              \
+    {                                                                                              \
         at ".*", ITEM_OTHER                                                                        \
     }
 
 #define USAGE_RULES(at)                                                                            \
     {at ".input_tokens", USAGE_INPUT}, {at ".output_tokens", USAGE_OUTPUT},                        \
         {at ".input_tokens_details.cached_tokens", USAGE_CACHED},                                  \
-        {at ".input_tokens_details.cache_write_tokens", USAGE_WRITTEN}, {                          \
+        {at ".input_tokens_details.cache_write_tokens", USAGE_WRITTEN},                            \
+    {                                                                                              \
         at ".output_tokens_details.reasoning_tokens", USAGE_REASONING                              \
     }
 
@@ -94,12 +97,8 @@ static const struct tp_json_rule request_rules[] = {
 };
 
 static const struct tp_json_rule response_rules[] = {
-    {"type", TYPE, true},
-    {"delta", DELTA},
-    ITEM_RULES("item"),
-    RESPONSE_RULES(""),
-    RESPONSE_RULES("response."),
-    {NULL},
+    {"type", TYPE, true},        {"delta", DELTA}, ITEM_RULES("item"), RESPONSE_RULES(""),
+    RESPONSE_RULES("response."), {NULL},
 };
 
 struct item {
@@ -182,7 +181,8 @@ static void part(struct tp_call_cx *cx, struct item *item, int action,
         cx->host->block_text(open_once(cx, &item->part, TP_BLOCK_IMAGE), e->data, e->len);
 }
 
-/* Encrypted reasoning stands for its summary: an echo may leave the summary out, never the other. */
+/* Encrypted reasoning stands for its summary: an echo may leave the summary out, never the other.
+ */
 static void reasoning_end(struct tp_call_cx *cx, struct item *item)
 {
     if (item->secret)
@@ -235,8 +235,8 @@ static void item_end(struct tp_call_cx *cx)
     struct state *s = cx->state;
     struct item *item = &s->item;
     bool call = type_ends(item, "_call") && (item->call || item->call_id_len);
-    bool known = call || item->role_len || item->text || item->secret ||
-                 type_is(item, "message") || type_is(item, "reasoning") || type_ends(item, "_output");
+    bool known = call || item->role_len || item->text || item->secret || type_is(item, "message") ||
+                 type_is(item, "reasoning") || type_ends(item, "_output");
     if (call)
         call_end(cx, item);
     else
@@ -434,7 +434,8 @@ static void status_told(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
     bool failed = is_word(e, "failed");
-    if (!failed && !is_word(e, "completed") && !is_word(e, "incomplete") && !is_word(e, "cancelled"))
+    if (!failed && !is_word(e, "completed") && !is_word(e, "incomplete") &&
+        !is_word(e, "cancelled"))
         return; /* on its way */
     if (!s->reason_seen)
         set_string(cx, TP_CALL_STOP_REASON, e);
