@@ -157,6 +157,8 @@ static void price_event(struct tp_output *o, const void *data, size_t n)
 static int on_event(void *cx, const void *data, size_t n)
 {
     struct tp_output *o = cx;
+    if (!o->writer)
+        return -EBADF;
     int err = tp_tokrec_write(o->writer, data, n);
 
     if (err && !o->error)

@@ -25,7 +25,7 @@ struct tp_output {
 /* Opens `path` ("-": standard output) as the user; an existing recording is kept as path.old.
  * Reports what goes wrong. 0 or negative errno. */
 int tp_output_open(struct tp_output *output, const char *path, const struct tp_identity *user);
-/* Ends and closes it. 0, or the first error that writing ever met. */
+/* Ends and closes it; again is fine. 0, or the first error that writing ever met. */
 int tp_output_close(struct tp_output *output);
 
 struct tp_sink tp_output_sink(struct tp_output *output);

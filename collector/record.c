@@ -369,16 +369,25 @@ static void run_until_exit(struct recording *r)
     }
 }
 
+/* What is open ends now, and is written. */
+static void close_consumers(struct recording *r, struct tp_calls_stats *ret_stats)
+{
+    tp_conns_free(r->conns, now_ns());
+    r->conns = NULL;
+    if (r->calls)
+        tp_calls_stats(r->calls, ret_stats);
+    tp_calls_free(r->calls);
+    r->calls = NULL;
+}
+
 /* Everything that is still in the rings, then what never ended, then the ledger. */
 static void finish(struct recording *r, struct tp_summary *ret_summary)
 {
     struct tp_end_facts facts = {.running = tp_session_watched_count(r->session)};
 
     tp_session_drain(r->session);
-    tp_conns_free(r->conns, now_ns());
-    r->conns = NULL;
+    close_consumers(r, &ret_summary->calls);
     tell_losses(r);
-    tp_calls_stats(r->calls, &ret_summary->calls);
     facts.counters = r->told;
     facts.calls = ret_summary->calls.calls;
     facts.other_exchanges = ret_summary->calls.other_exchanges;
@@ -389,9 +398,10 @@ static void finish(struct recording *r, struct tp_summary *ret_summary)
 
 static void recording_done(struct recording *r)
 {
-    if (r->session)
-        tp_conns_free(r->conns, now_ns());
-    tp_calls_free(r->calls);
+    struct tp_calls_stats unused;
+
+    close_consumers(r, &unused);
+    tp_output_close(&r->output);
     tp_session_free(r->session);
     tp_launch_done(&r->launch);
     tp_events_done(&r->events);
@@ -407,10 +417,8 @@ static int record(struct recording *r)
     if (prepare(r))
         return EXIT_TOKPROF;
     int status = start_command(r);
-    if (status) {
-        tp_output_close(&r->output);
+    if (status)
         return status;
-    }
     run_until_exit(r);
     finish(r, &summary);
     if (!tp_output_cost(&r->output, &summary.cost_nano, summary.currency))
