@@ -50,7 +50,7 @@ static void release_held(struct tp_connection *c)
     struct tp_buf held = c->held;
     struct tp_mark now = c->now;
     tp_buf_init(&c->held, held.max);
-    struct tp_side *answers = &c->side[c->request_direction == TP_DIR_READ];
+    struct tp_side *answers = &c->side[c->held_direction];
     for (size_t at = 0; at < held.len;) {
         struct held_piece piece;
         memcpy(&piece, held.data + at, sizeof(piece));
@@ -69,7 +69,7 @@ static bool may_be_answer(const struct tp_side *side, const uint8_t *data, size_
     if (requests >= 0)
         return requests != (int)side->direction;
     size_t len = n < 5 ? n : 5;
-    return side->direction == TP_DIR_READ && len > 0 && memcmp(data, "HTTP/", len) == 0;
+    return memcmp(data, "HTTP/", len) == 0;
 }
 
 /* Should this piece wait for a request that another thread is about to report? */
@@ -78,19 +78,20 @@ static bool must_hold(struct tp_side *side, const uint8_t *data, size_t n)
     struct tp_connection *c = side->conn;
     const struct tp_side *requests = tp_side_other(side);
     if (c->held.len)
-        return c->request_direction >= 0 ? c->request_direction != (int)side->direction
-                                         : side->direction == TP_DIR_READ;
+        return side->direction == c->held_direction;
     return !c->opaque && !c->first && !c->dirty && !c->tunnel && tp_http1_idle(&side->http) &&
            requests->told <= requests->position && !requests->had_gap &&
            may_be_answer(side, data, n);
 }
 
-static bool hold(struct tp_connection *c, const uint8_t *data, size_t n)
+static bool hold(struct tp_side *side, const uint8_t *data, size_t n)
 {
+    struct tp_connection *c = side->conn;
     struct held_piece piece = {c->now, n};
     if (c->held.len + sizeof(piece) + n > c->held.max)
         return false;
     size_t before = c->held.len;
+    c->held_direction = side->direction;
     if (tp_buf_add(&c->held, &piece, sizeof(piece)) == 0 && tp_buf_add(&c->held, data, n) == 0)
         return true;
     c->held.len = before;
@@ -122,7 +123,7 @@ static void take(struct tp_side *side, const uint8_t *data, size_t n)
     struct tp_connection *c = side->conn;
     c->owner->stats.bytes[side->direction] += n;
     if (must_hold(side, data, n)) {
-        bool held = hold(c, data, n);
+        bool held = hold(side, data, n);
         side->position += n;
         if (held && held_is_answer(c))
             return;
@@ -156,10 +157,11 @@ void tp_side_catch_up(struct tp_side *side, uint64_t offset)
 }
 
 /* A held answer had come before this request was even sent: it is not its answer. */
-static bool held_is_older(const struct tp_connection *c, const struct tp_data_record *record)
+static bool held_is_older(const struct tp_side *requests, const struct tp_data_record *record)
 {
+    const struct tp_connection *c = requests->conn;
     struct held_piece piece;
-    if (c->held.len == 0)
+    if (c->held.len == 0 || !tp_http1_idle(&requests->http))
         return false;
     memcpy(&piece, c->held.data, sizeof(piece));
     return record->entry_ns > piece.mark.time_ns;
@@ -190,9 +192,7 @@ void tp_connection_data(struct tp_connection *c, const struct tp_data_record *re
                               record->peer_offset};
     if (record->peer_offset > other->told)
         other->told = record->peer_offset;
-    bool answering = c->request_direction >= 0 ? c->request_direction != (int)side->direction
-                                               : side->direction == TP_DIR_READ;
-    if (!answering && held_is_older(c, record))
+    if (side->direction != c->held_direction && held_is_older(side, record))
         release_held(c);
     tp_side_catch_up(side, record->offset);
     uint64_t late = side->position - record->offset;
@@ -205,7 +205,7 @@ void tp_connection_data(struct tp_connection *c, const struct tp_data_record *re
         miss(side, n);
     else if (n)
         take(side, payload + late, n);
-    if (!answering)
+    if (side->direction != c->held_direction)
         settle_held(c);
     check_opaque(c);
 }

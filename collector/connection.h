@@ -20,6 +20,7 @@ struct tp_pending {
     uint64_t start;       /* requests' offset: it began here, or a record before */
     uint64_t answer_from; /* answers' offset: no byte of its answer is before this */
     bool gap;             /* stands for requests that may have fallen into a hole here */
+    bool certain;         /* gap: at least one did */
     bool no_body;         /* HEAD: the answer has none */
     bool connect;
     bool orphan; /* the request was lost: there is only an answer */
@@ -66,6 +67,7 @@ struct tp_connection {
     const char *opaque; /* why this is no HTTP/1, or NULL */
     uint64_t opaque_bytes;
     struct tp_mark now; /* the record at hand */
+    enum tp_direction held_direction;
     struct tp_buf held; /* answers that came before their request: struct tp_mark, length, bytes */
 };
 
@@ -110,8 +112,8 @@ void tp_side_close_body(struct tp_side *side, bool lost);
 
 /* Appends one; NULL without memory. Past a ceiling the oldest is given up. */
 struct tp_pending *tp_pending_add(struct tp_connection *c);
-/* Notes that requests may have fallen into a hole at this offset. */
-void tp_pending_add_gap(struct tp_connection *c, uint64_t offset);
+/* Notes that requests may have fallen into a hole at this offset; `certain`: at least one has. */
+void tp_pending_add_gap(struct tp_connection *c, uint64_t offset, bool certain);
 /* Is there one that waits for an answer or is in the midst of one? */
 bool tp_pending_live(const struct tp_connection *c);
 /* The request whose answer begins at answers' offset `from`, in a record with peer offset `peer`;

@@ -119,6 +119,10 @@ static void take_verdict(struct tp_http1 *f, const struct tp_head *head, size_t 
         end_message(f, false);
     else
         begin_body(f, head);
+    if (verdict == TP_HTTP1_DOUBTED && f->open) {
+        f->doubted = f->state;
+        f->state = TP_HTTP1_DOUBT;
+    }
 }
 
 static size_t take_head(struct tp_http1 *f, const uint8_t *data, size_t n)
@@ -169,6 +173,33 @@ static size_t step_start(struct tp_http1 *f, const uint8_t *data, size_t n)
         n = len;
     give_up_head(f, n);
     return n;
+}
+
+static enum tp_probe probe_head(struct tp_http1 *f, const uint8_t *data, size_t n, size_t *ret_len)
+{
+    mark_once(f);
+    enum tp_probe probe = tp_probe_head(&f->probe, f->role, true, data, n, ret_len);
+    if (probe == TP_PROBE_YES && *ret_len > SEARCH_HEAD_BYTES_MAX)
+        probe = TP_PROBE_NO;
+    if (probe == TP_PROBE_MORE && n >= SEARCH_HEAD_BYTES_MAX)
+        probe = TP_PROBE_NO;
+    if (probe == TP_PROBE_NO) {
+        *ret_len = f->probe.line ? f->probe.line : 1;
+        forget_probe(f);
+    }
+    return probe;
+}
+
+static size_t step_doubt(struct tp_http1 *f, const uint8_t *data, size_t n)
+{
+    size_t len = 0;
+    enum tp_probe probe = probe_head(f, data, n, &len);
+    if (probe == TP_PROBE_NO)
+        f->state = f->doubted;
+    if (probe != TP_PROBE_YES)
+        return 0;
+    end_message(f, false);
+    return take_head(f, data, len);
 }
 
 static size_t step_length(struct tp_http1 *f, const uint8_t *data, size_t n)
@@ -323,21 +354,6 @@ static size_t take_boundary(struct tp_http1 *f, size_t len)
     return len;
 }
 
-static enum tp_probe probe_head(struct tp_http1 *f, const uint8_t *data, size_t n, size_t *ret_len)
-{
-    mark_once(f);
-    enum tp_probe probe = tp_probe_head(&f->probe, f->role, true, data, n, ret_len);
-    if (probe == TP_PROBE_YES && *ret_len > SEARCH_HEAD_BYTES_MAX)
-        probe = TP_PROBE_NO;
-    if (probe == TP_PROBE_MORE && n >= SEARCH_HEAD_BYTES_MAX)
-        probe = TP_PROBE_NO;
-    if (probe == TP_PROBE_NO) {
-        *ret_len = f->probe.line ? f->probe.line : 1;
-        forget_probe(f);
-    }
-    return probe;
-}
-
 /* LOOSE and SKIP: bytes up to the next candidate pass; a candidate is held until it can be judged.
  */
 static size_t step_search(struct tp_http1 *f, const uint8_t *data, size_t n)
@@ -393,6 +409,7 @@ static size_t step_opaque(struct tp_http1 *f, const uint8_t *data, size_t n)
 static size_t run(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     static size_t (*const steps[])(struct tp_http1 *, const uint8_t *, size_t) = {
+        [TP_HTTP1_DOUBT] = step_doubt,
         [TP_HTTP1_START] = step_start,
         [TP_HTTP1_LENGTH] = step_length,
         [TP_HTTP1_UNTIL_CLOSE] = step_until_close,
@@ -517,7 +534,7 @@ void tp_http1_hole(struct tp_http1 *f, uint64_t bytes)
 void tp_http1_eof(struct tp_http1 *f)
 {
     let_go(f);
-    if (f->state == TP_HTTP1_UNTIL_CLOSE)
+    if (f->state == TP_HTTP1_UNTIL_CLOSE || f->state == TP_HTTP1_DOUBT)
         end_message(f, false);
 }
 

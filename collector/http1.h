@@ -14,6 +14,7 @@
 enum tp_http1_verdict {
     TP_HTTP1_FRAMED,  /* a message begins; its head tells how long it is */
     TP_HTTP1_NO_BODY, /* a message begins that ends at once, whatever its head says */
+    TP_HTTP1_DOUBTED, /* as FRAMED, but its request is unknown: was it HEAD, there is no body */
     TP_HTTP1_INTERIM, /* no message: a 1xx answer */
     TP_HTTP1_REJECT,  /* not a head that can stand here */
 };
@@ -39,6 +40,7 @@ struct tp_http1_ops {
 
 enum tp_http1_state {
     TP_HTTP1_START, /* a head, or the rest of one */
+    TP_HTTP1_DOUBT, /* a body, or the next head? */
     TP_HTTP1_LENGTH,
     TP_HTTP1_UNTIL_CLOSE,
     TP_HTTP1_CHUNK_LINE,
@@ -55,6 +57,7 @@ struct tp_http1 {
     const struct tp_http1_ops *ops;
     void *cx;
     enum tp_http1_state state;
+    enum tp_http1_state doubted; /* DOUBT: the state that the head asks for */
     enum tp_http1_role role;
     bool open;   /* in a message */
     bool fresh;  /* nothing was taken since the hole */

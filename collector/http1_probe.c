@@ -65,12 +65,13 @@ static enum tp_probe probe_status_line(const uint8_t *p, size_t n, bool whole, b
     return whole ? TP_PROBE_YES : TP_PROBE_MORE;
 }
 
-static bool method_is_known(const uint8_t *p, size_t n)
+/* `whole`: all of the method is there. */
+static bool method_is_known(const uint8_t *p, size_t n, bool whole)
 {
     static const char *const methods[] = {"GET",    "POST",    "PUT",   "HEAD",   "PATCH",
                                           "DELETE", "OPTIONS", "TRACE", "CONNECT"};
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-        if (strlen(methods[i]) >= n && memcmp(methods[i], p, n) == 0)
+        if ((whole ? strlen(methods[i]) == n : strlen(methods[i]) >= n) && memcmp(methods[i], p, n) == 0)
             return true;
     return false;
 }
@@ -87,7 +88,7 @@ static enum tp_probe probe_request_line(const uint8_t *p, size_t n, bool whole, 
     while (i < n && i < METHOD_BYTES_MAX &&
            ((p[i] >= 'A' && p[i] <= 'Z') || p[i] == '-' || p[i] == '_'))
         i++;
-    if (strict && !method_is_known(p, i))
+    if (strict && !method_is_known(p, i, i < n))
         return TP_PROBE_NO;
     if (i == n)
         return more;

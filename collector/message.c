@@ -115,7 +115,7 @@ void tp_connection_set_role(struct tp_connection *c, enum tp_direction requests)
     asking->http.role = TP_HTTP1_REQUESTS;
     answering->http.role = TP_HTTP1_RESPONSES;
     if (asking->had_gap)
-        tp_pending_add_gap(c, 0);
+        tp_pending_add_gap(c, 0, true);
     c->dirty = answering->had_gap;
 }
 
@@ -194,7 +194,7 @@ static enum tp_http1_verdict frame_answer(struct tp_side *side, const struct tp_
     if (p->no_body || status == 204 || status == 304)
         return TP_HTTP1_NO_BODY;
     open_body(side, head);
-    return TP_HTTP1_FRAMED;
+    return p->orphan ? TP_HTTP1_DOUBTED : TP_HTTP1_FRAMED;
 }
 
 static enum tp_http1_verdict begin_response(struct tp_side *side, const struct tp_head *head)
@@ -228,7 +228,7 @@ static void on_end(void *cx, bool lost)
     struct tp_connection *c = side->conn;
     struct tp_pending *p = side->current;
     if (lost && is_requests(side))
-        tp_pending_add_gap(c, side->position);
+        tp_pending_add_gap(c, side->position, false);
     else if (lost)
         c->dirty = true;
     if (!p)
@@ -256,7 +256,7 @@ static void on_gap(void *cx, uint64_t bytes)
     if (c->request_direction < 0)
         return;
     if (is_requests(side))
-        tp_pending_add_gap(c, side->position);
+        tp_pending_add_gap(c, side->position, bytes > 0);
     else
         c->dirty = true;
 }

@@ -108,14 +108,17 @@ static struct tp_pending *last_pending(const struct tp_connection *c)
     return last;
 }
 
-void tp_pending_add_gap(struct tp_connection *c, uint64_t offset)
+void tp_pending_add_gap(struct tp_connection *c, uint64_t offset, bool certain)
 {
     struct tp_pending *last = last_pending(c);
-    if (last && last->gap)
+    if (last && last->gap) {
+        last->certain |= certain;
         return;
+    }
     struct tp_pending *p = tp_pending_add(c);
     if (!p)
         return;
+    p->certain = certain;
     p->gap = p->request_done = true;
     p->start = offset;
 }
@@ -153,12 +156,14 @@ struct tp_pending *tp_pending_select(struct tp_connection *c, uint64_t from, uin
     struct tp_pending *first = first_live(c);
     if (!c->dirty && (!first || !first->gap))
         return first && first->start <= peer && first->answer_from <= from ? first : NULL;
+    struct tp_pending *owner = tp_pending_owner(c, from, peer);
+    /* No answer was missed, and the lost request has had none: the next one did not wait for it. */
+    c->pipelined |= !c->dirty && first->certain && owner && owner != first;
     if (c->pipelined) {
         c->dirty = true;
         lose_ambiguous(c, peer);
         return NULL;
     }
-    struct tp_pending *owner = tp_pending_owner(c, from, peer);
     if (!owner)
         return NULL;
     lose_until(c, owner);
