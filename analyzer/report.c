@@ -44,6 +44,15 @@ static struct tp_loss_sum *loss_place(struct tp_totals *t, const struct tp_model
     return &t->losses[t->loss_count++];
 }
 
+static bool is_kernel_place(const char *where)
+{
+    static const char *const places[] = {"ring", "read", "map", "long", "entry"};
+    for (size_t i = 0; where && i < sizeof(places) / sizeof(places[0]); i++)
+        if (strcmp(where, places[i]) == 0)
+            return true;
+    return false;
+}
+
 static void on_loss(void *cx, const struct tp_model_loss *loss)
 {
     struct report *r = cx;
@@ -51,11 +60,25 @@ static void on_loss(void *cx, const struct tp_model_loss *loss)
     uint64_t bytes = loss->bytes > 0 ? (uint64_t)loss->bytes : 0;
     place->bytes += bytes;
     place->count += loss->count > 0 ? (uint64_t)loss->count : 1;
-    if (loss->of_call || bytes == 0)
-        return; /* the call has them among its own */
-    r->totals.sum.lost_bytes += bytes;
+    if (is_kernel_place(loss->where))
+        r->totals.kernel_lost_bytes += bytes;
+    else if (!loss->of_call) /* else the call has them among its own */
+        r->totals.other_lost_bytes += bytes;
+}
+
+/* What the probes lost may or may not have hit calls, whose own losses are known: only what is
+ * beyond those stands by itself. */
+static void add_lost_outside(struct report *r)
+{
+    struct tp_totals *t = &r->totals;
+    uint64_t in_calls = t->sum.lost_bytes, outside = t->other_lost_bytes;
+    if (t->kernel_lost_bytes > in_calls + outside)
+        outside = t->kernel_lost_bytes - in_calls;
+    if (outside == 0)
+        return;
+    t->sum.lost_bytes += outside;
     for (size_t i = 0; i < r->dimension_count; i++)
-        if (tp_rows_add_lost(r->rows[i], bytes) < 0)
+        if (tp_rows_add_lost(r->rows[i], outside) < 0)
             r->out_of_memory = true;
 }
 
@@ -214,6 +237,7 @@ static int run(struct report *r, const struct tp_arguments *arguments)
         return TP_EXIT_BAD;
     if (e == 0 && tp_input_run(r->analysis.model, arguments->files, arguments->file_count))
         return TP_EXIT_BAD;
+    add_lost_outside(r);
     if (r->out_of_memory)
         e = -ENOMEM;
     if (e == 0)

@@ -170,6 +170,9 @@ static int add_call(struct tp_model *m, struct tp_row *row, const msgpack_object
         .history_unseen = (!parent && shared > 0) || (!parent && previous),
         .request_holes = row->complete == 0 && row->lost_bytes != 0,
     };
+    /* The provider puts the request behind all that the earlier call had. */
+    if (parent && previous && shared == 0)
+        shared = parent->count;
     if (parent && shared > parent->count) {
         around.history_unseen = true;
         shared = parent->count;

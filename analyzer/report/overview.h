@@ -19,6 +19,8 @@ struct tp_totals {
     struct tp_sum sum;
     struct tp_loss_sum losses[TP_LOSS_PLACES_MAX];
     size_t loss_count;
+    uint64_t kernel_lost_bytes; /* not copied by the probes, in calls or not */
+    uint64_t other_lost_bytes;  /* lost later, outside of calls */
     int64_t targets, failed_targets, late_targets;
     int64_t latest_ns; /* the longest that a probe came after its target was mapped */
 };
