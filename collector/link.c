@@ -231,12 +231,12 @@ static uint32_t first_own(const struct tp_link_call *call)
     return i;
 }
 
-/* The same request once more is a retry where the first one failed; else it is another conversation
- * that happens to begin alike (or a second answer asked for), and what it extends lies further up.
- */
+/* A request that stands whole in what was there before extends nothing. Where the same one failed,
+ * it is its retry; else it is another conversation that begins alike, or a second answer asked for,
+ * and what it extends lies further up. */
 static bool is_repeat(const struct tp_link_call *call, const struct slot *slot, uint32_t shared)
 {
-    return shared == call->request_count && slot->request_count == shared && !slot->failed;
+    return shared == call->request_count && !(slot->failed && slot->request_count == shared);
 }
 
 static void find_parent(const struct tp_link *link, const struct tp_link_call *call,
@@ -271,7 +271,7 @@ static void chain_hashes(const struct tp_link *link, const struct tp_link_call *
     r->chain_out = link->prefixes[call->request_count + call->output_count];
 }
 
-/* A repeat must not hide that the first one failed or stood: the latest call holds each prefix. */
+/* The latest call holds each prefix. */
 static void take_in(struct tp_link *link, const struct tp_link_call *call, uint64_t serial,
                     bool prefixes)
 {

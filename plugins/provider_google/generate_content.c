@@ -92,6 +92,8 @@ static const struct tp_json_rule request_rules[] = {
     {"contents", CONTENT},
     {"contents.role", ROLE, true},
     PART_RULES("contents.parts[]"),
+    PART_RULES("contents[].parts"),
+    PART_RULES("contents.parts"),
     {NULL},
 };
 
