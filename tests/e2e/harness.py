@@ -60,10 +60,11 @@ class Workspace:
         self.path = pathlib.Path(tempfile.mkdtemp(prefix=f"tokprof-{name}-"))
 
     def __enter__(self):
+        self.before = len(problems_seen)
         return self.path
 
     def __exit__(self, kind, *_):
-        if kind is None and not problems_seen and not os.environ.get("TOKPROF_KEEP"):
+        if kind is None and len(problems_seen) == self.before and not os.environ.get("TOKPROF_KEEP"):
             shutil.rmtree(self.path, ignore_errors=True)
         else:
             print("kept:", self.path)

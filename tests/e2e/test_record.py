@@ -44,14 +44,16 @@ def sudo_user(place):
     mine.mkdir()
     os.chown(mine, user.pw_uid, user.pw_gid)
     os.chmod(place, 0o755)
-    env = {**os.environ, "SUDO_UID": str(user.pw_uid), "SUDO_GID": str(user.pw_gid), "SUDO_USER": user.pw_name}
+    env = {**os.environ, "SUDO_UID": str(user.pw_uid), "SUDO_GID": str(user.pw_gid), "SUDO_USER": user.pw_name,
+           "TOKPROF_KEY_FILE": str(mine / "key")}
     done = harness.record(mine / "v.tokrec", ["sh", "-c", "id -u; id -g; id -G; grep CapEff /proc/self/status"], env=env, cwd=mine)
-    wanted = f"{user.pw_uid}\n{user.pw_gid}\n"
-    if not done.stdout.startswith(wanted) or " 0 " in f" {done.stdout.splitlines()[2]} " or not done.stdout.rstrip().endswith("0" * 16):
+    said = done.stdout.split("\n")
+    if said[:2] != [str(user.pw_uid), str(user.pw_gid)] or "0" in said[2].split() or not said[3].endswith("0" * 16):
         yield f"under sudo the command ran as: {done.stdout!r} {done.stderr!r}"
-    owner = os.stat(mine / "v.tokrec")
-    if (owner.st_uid, owner.st_gid) != (user.pw_uid, user.pw_gid):
-        yield f"under sudo the recording belongs to {owner.st_uid}:{owner.st_gid}"
+    for path in mine.iterdir():
+        owner = path.stat()
+        if (owner.st_uid, owner.st_gid) != (user.pw_uid, user.pw_gid):
+            yield f"under sudo {path.name} belongs to {owner.st_uid}:{owner.st_gid}"
 
 
 def main():
