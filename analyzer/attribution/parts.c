@@ -153,19 +153,23 @@ static int64_t take(int64_t *left, int64_t most)
 /* What the cache counts still have to cover, in the blocks' order: a provider's cache covers a
  * prefix, and longer times to live come first. */
 struct cache_left {
-    int64_t read, write, write_1h;
+    int64_t read, write, write_1h, write_5m;
 };
 
 static void cover(struct tp_part *p, struct cache_left *left)
 {
     if (p->tokens < 0) {
-        p->cached_tokens = p->written_tokens = p->written_1h_tokens = -1;
+        p->cached_tokens = p->written_tokens = -1;
+        p->written_1h_tokens = p->written_5m_tokens = -1;
         return;
     }
     p->cached_tokens = take(&left->read, p->tokens);
     p->written_tokens =
         take(&left->write, p->tokens - (p->cached_tokens > 0 ? p->cached_tokens : 0));
-    p->written_1h_tokens = take(&left->write_1h, p->written_tokens > 0 ? p->written_tokens : 0);
+    int64_t written = p->written_tokens > 0 ? p->written_tokens : 0;
+    p->written_1h_tokens = take(&left->write_1h, written);
+    p->written_5m_tokens =
+        take(&left->write_5m, written - (p->written_1h_tokens > 0 ? p->written_1h_tokens : 0));
 }
 
 static void add_known(int64_t *sum, int64_t more)
@@ -184,6 +188,7 @@ static void part_add(struct tp_part *parts, size_t *count, const struct tp_part 
             add_known(&same->cached_tokens, p->cached_tokens);
             add_known(&same->written_tokens, p->written_tokens);
             add_known(&same->written_1h_tokens, p->written_1h_tokens);
+            add_known(&same->written_5m_tokens, p->written_5m_tokens);
             if (same->source < p->source)
                 same->source = p->source;
             return;
@@ -202,7 +207,8 @@ static struct tp_part part_of(const struct tp_block_info *b, bool known)
                             .tokens = known ? b->tokens : -1,
                             .cached_tokens = -1,
                             .written_tokens = -1,
-                            .written_1h_tokens = -1};
+                            .written_1h_tokens = -1,
+                            .written_5m_tokens = -1};
 }
 
 static void leftover_add(struct tp_row *row, enum tp_part_kind kind, int64_t tokens,
@@ -221,7 +227,7 @@ static bool input_parts(struct tp_context *c, const struct tp_attribution *a,
     struct tp_row *row = c->row;
     const int64_t *usage = row->usage.tokens;
     struct cache_left left = {usage[TP_USAGE_CACHE_READ], usage[TP_USAGE_CACHE_WRITE],
-                              usage[TP_USAGE_CACHE_WRITE_1H]};
+                              usage[TP_USAGE_CACHE_WRITE_1H], usage[TP_USAGE_CACHE_WRITE_5M]};
     row->parts = calloc((size_t)c->request_count + 2, sizeof(*row->parts));
     if (!row->parts)
         return false;
@@ -248,7 +254,7 @@ static bool output_parts(struct tp_context *c, int64_t hidden_tokens)
         return false;
     if (hidden_tokens > 0) {
         struct tp_part p = {
-            TP_PART_REASONING, TP_SOURCE_EXACT, 0, row->id, hidden_tokens, -1, -1, -1};
+            TP_PART_REASONING, TP_SOURCE_EXACT, 0, row->id, hidden_tokens, -1, -1, -1, -1};
         part_add(row->output_parts, &row->output_part_count, &p);
         given += hidden_tokens;
     }
@@ -259,7 +265,7 @@ static bool output_parts(struct tp_context *c, int64_t hidden_tokens)
     }
     if (output > given) {
         struct tp_part p = {
-            TP_PART_UNSEEN, TP_SOURCE_DERIVED, 0, row->id, output - given, -1, -1, -1};
+            TP_PART_UNSEEN, TP_SOURCE_DERIVED, 0, row->id, output - given, -1, -1, -1, -1};
         part_add(row->output_parts, &row->output_part_count, &p);
     }
     return true;

@@ -48,6 +48,7 @@ struct tp_part {
     int64_t cached_tokens;     /* input parts: at the price of cache reads */
     int64_t written_tokens;    /* input parts: written to the cache, both times to live */
     int64_t written_1h_tokens; /* of these, for an hour */
+    int64_t written_5m_tokens; /* of these, for five minutes, where the provider says so */
     uint64_t cost_nano;        /* its share of the call's cost */
 };
 

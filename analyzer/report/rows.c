@@ -198,7 +198,7 @@ static bool seen_before(const struct tp_rows *r, const struct tp_part *parts, si
 }
 
 static int add_side(struct tp_rows *r, const struct tp_row *row, const struct tp_names *names,
-                    bool output, bool priced, struct tp_sum *placed)
+                    bool output, struct tp_sum *placed)
 {
     const struct tp_part *parts = output ? row->output_parts : row->parts;
     size_t n = output ? row->output_part_count : row->part_count;
@@ -209,8 +209,8 @@ static int add_side(struct tp_rows *r, const struct tp_row *row, const struct tp
             continue;
         if (!sum)
             return -ENOMEM;
-        tp_sum_add_part(sum, &parts[i], output, priced);
-        tp_sum_add_part(placed, &parts[i], output, priced);
+        tp_sum_add_part(sum, row, &parts[i], output);
+        tp_sum_add_part(placed, row, &parts[i], output);
         sum->in_calls += !output && !seen_before(r, parts, i, key, names);
     }
     return 0;
@@ -219,10 +219,9 @@ static int add_side(struct tp_rows *r, const struct tp_row *row, const struct tp
 static int add_pieces(struct tp_rows *r, const struct tp_row *row, const struct tp_names *names)
 {
     struct tp_sum placed = {0};
-    bool priced = row->has_cost && strcmp(row->cost.currency, "USD") == 0;
-    int e = add_side(r, row, names, false, priced, &placed);
+    int e = add_side(r, row, names, false, &placed);
     if (e == 0)
-        e = add_side(r, row, names, true, priced, &placed);
+        e = add_side(r, row, names, true, &placed);
     for (size_t i = 0; e == 0 && r->by == BY_TOOL && i < row->tool_count; i++) {
         struct tp_sum *sum = row_of(r, tp_names_text(names, row->tools[i].name));
         if (!sum)

@@ -20,6 +20,11 @@ static void add_known(uint64_t *sum, int64_t *known, int64_t more)
     ++*known;
 }
 
+static bool in_dollars(const struct tp_row *row)
+{
+    return row->has_cost && strcmp(row->cost.currency, "USD") == 0;
+}
+
 void tp_sum_add_call(struct tp_sum *sum, const struct tp_row *row, const struct tp_names *names)
 {
     sum->calls++;
@@ -32,7 +37,7 @@ void tp_sum_add_call(struct tp_sum *sum, const struct tp_row *row, const struct 
         add_known(&sum->modality[i / TP_MODALITIES][i % TP_MODALITIES],
                   &sum->modality_known[i / TP_MODALITIES][i % TP_MODALITIES],
                   row->usage.modality[i / TP_MODALITIES][i % TP_MODALITIES]);
-    bool dollars = row->has_cost && strcmp(row->cost.currency, "USD") == 0;
+    bool dollars = in_dollars(row);
     add_known(&sum->cost_nano, &sum->cost_known, dollars ? (int64_t)row->cost.nano : -1);
     sum->cost_unknown += !dollars;
     add(&sum->lost_bytes, row->lost_bytes);
@@ -51,16 +56,14 @@ void tp_sum_add_call(struct tp_sum *sum, const struct tp_row *row, const struct 
             add(&sum->unattributed_tokens, row->output_parts[i].tokens);
 }
 
-void tp_sum_add_part(struct tp_sum *sum, const struct tp_part *part, bool output, bool priced)
+void tp_sum_add_part(struct tp_sum *sum, const struct tp_row *row, const struct tp_part *part,
+                     bool output)
 {
-    int64_t five = part->written_tokens >= 0 && part->written_1h_tokens >= 0
-                       ? part->written_tokens - part->written_1h_tokens
-                       : -1;
+    bool reasoning = part->kind == TP_PART_REASONING && row->usage.tokens[TP_USAGE_REASONING] >= 0;
     if (output) {
         add_known(&sum->tokens[TP_USAGE_OUTPUT], &sum->known[TP_USAGE_OUTPUT], part->tokens);
-        if (part->kind == TP_PART_REASONING && part->source == TP_SOURCE_EXACT)
-            add_known(&sum->tokens[TP_USAGE_REASONING], &sum->known[TP_USAGE_REASONING],
-                      part->tokens);
+        add_known(&sum->tokens[TP_USAGE_REASONING], &sum->known[TP_USAGE_REASONING],
+                  reasoning ? part->tokens : -1);
     } else {
         add_known(&sum->tokens[TP_USAGE_INPUT], &sum->known[TP_USAGE_INPUT], part->tokens);
         add_known(&sum->tokens[TP_USAGE_CACHE_READ], &sum->known[TP_USAGE_CACHE_READ],
@@ -68,13 +71,13 @@ void tp_sum_add_part(struct tp_sum *sum, const struct tp_part *part, bool output
         add_known(&sum->tokens[TP_USAGE_CACHE_WRITE], &sum->known[TP_USAGE_CACHE_WRITE],
                   part->written_tokens);
         add_known(&sum->tokens[TP_USAGE_CACHE_WRITE_5M], &sum->known[TP_USAGE_CACHE_WRITE_5M],
-                  five);
+                  part->written_5m_tokens);
         add_known(&sum->tokens[TP_USAGE_CACHE_WRITE_1H], &sum->known[TP_USAGE_CACHE_WRITE_1H],
                   part->written_1h_tokens);
     }
     if (part->kind == TP_PART_UNSEEN)
         add(&sum->unattributed_tokens, part->tokens);
-    if (priced)
+    if (in_dollars(row))
         add_known(&sum->cost_nano, &sum->cost_known, (int64_t)part->cost_nano);
 }
 

@@ -27,8 +27,10 @@ struct tp_sum {
 };
 
 void tp_sum_add_call(struct tp_sum *sum, const struct tp_row *row, const struct tp_names *names);
-/* A part's share of a call that tp_sum_add_call() counted elsewhere: tokens, cache counts, cost. */
-void tp_sum_add_part(struct tp_sum *sum, const struct tp_part *part, bool output, bool priced);
+/* The share of one of the row's parts, of a call that tp_sum_add_call() counted elsewhere: tokens,
+ * cache counts, cost. */
+void tp_sum_add_part(struct tp_sum *sum, const struct tp_row *row, const struct tp_part *part,
+                     bool output);
 void tp_sum_add_tool(struct tp_sum *sum, const struct tp_row_tool *tool);
 /* What is left of `whole` without `part`: takes tokens and cost away. */
 void tp_sum_subtract(struct tp_sum *whole, const struct tp_sum *part);
