@@ -20,20 +20,124 @@ static uint32_t high_sixteenths(unsigned char c)
     return c >= 0xc0 ? 9 : 0; /* accented Latin, Greek, Cyrillic, Semitic */
 }
 
-static enum kind kind_of(unsigned char c)
-{
-    if (c >= 'a' && c <= 'z')
-        return LOWER;
-    if (c >= 'A' && c <= 'Z')
-        return UPPER;
-    if (c >= '0' && c <= '9')
-        return DIGIT;
-    if (c == ' ' || c == '\t')
-        return SPACE;
-    if (c == '\n' || c == '\r')
-        return NEWLINE;
-    return c >= 0x80 ? HIGH : PUNCTUATION;
-}
+#define KIND_ROW_16(k) k, k, k, k, k, k, k, k, k, k, k, k, k, k, k, k
+#define P PUNCTUATION
+static const uint8_t kind_of[128] = {
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    SPACE,
+    NEWLINE,
+    P,
+    P,
+    NEWLINE,
+    P,
+    P, /* controls */
+    KIND_ROW_16(P),
+    SPACE,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P, /* blank and ! to / */
+    DIGIT,
+    DIGIT,
+    DIGIT,
+    DIGIT,
+    DIGIT,
+    DIGIT,
+    DIGIT,
+    DIGIT,
+    DIGIT,
+    DIGIT,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    UPPER,
+    P,
+    P,
+    P,
+    P,
+    P,
+    P,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    LOWER,
+    P,
+    P,
+    P,
+    P,
+    P,
+};
+#undef P
 
 /* A word up to 8 letters is mostly one token and takes the space before it along; digits go by
  * three. */
@@ -62,25 +166,32 @@ static uint64_t open_run(const struct tp_estimator *e)
     return e->run ? run_sixteenths(e->kind, e->run) : 0;
 }
 
-void tp_estimator_add(struct tp_estimator *e, const char *text, size_t n)
+/* `n` more bytes of one kind. A capital begins the word that it stands in. */
+static void run_add(struct tp_estimator *e, uint8_t kind, uint32_t n)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t kind = (uint8_t)kind_of(p[i]);
-        if (kind == HIGH)
-            e->sixteenths += high_sixteenths(p[i]);
-        if (kind == e->kind && e->run < UINT32_MAX) {
-            e->run++;
-            continue;
-        }
-        if (e->kind == UPPER && e->run == 1 && kind == LOWER) {
-            e->kind = LOWER; /* a capital begins the word that it stands in */
-            e->run++;
-            continue;
-        }
+    if (kind == LOWER && e->kind == UPPER && e->run == 1)
+        e->kind = LOWER;
+    if (kind != e->kind) {
         e->sixteenths += open_run(e);
         e->kind = kind;
-        e->run = 1;
+        e->run = 0;
+    }
+    e->run = n < UINT32_MAX - e->run ? e->run + n : UINT32_MAX;
+}
+
+void tp_estimator_add(struct tp_estimator *e, const char *text, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)text, *end = p + n;
+    while (p < end) {
+        uint8_t kind = *p < 0x80 ? kind_of[*p] : HIGH;
+        const unsigned char *from = p;
+        if (kind != HIGH)
+            while (p < end && *p < 0x80 && kind_of[*p] == kind)
+                p++;
+        else
+            while (p < end && *p >= 0x80)
+                e->sixteenths += high_sixteenths(*p++);
+        run_add(e, kind, (uint32_t)(p - from > UINT32_MAX / 2 ? UINT32_MAX / 2 : p - from));
     }
 }
 
