@@ -143,17 +143,27 @@ static void make_argp(const struct tp_command *c, struct argp *ret, char *doc, s
         .options = c->options, .parser = parse_option, .args_doc = c->arguments, .doc = doc};
 }
 
-static int help(int argc, char **argv)
+/* Whether help is asked for among a command's options. */
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
+/* Of one command, or (NULL) of all. */
+static int help(const char *command)
 {
     char doc[512], name[64];
     struct argp argp;
-    if (argc < 3) {
+    if (!command) {
         print_help(stdout);
         return 0;
     }
-    const struct tp_command *c = find_command(argv[2]);
+    const struct tp_command *c = find_command(command);
     if (!c)
-        return unknown_command(argv[2]);
+        return unknown_command(command);
     if (!c->run) {
         char *asked[] = {(char *)c->name, "--help", NULL};
         return tp_exec_collector(asked);
@@ -179,7 +189,7 @@ static int run_command(const struct tp_command *c, int argc, char **argv)
     argv[0] = name;
     make_argp(c, &argp, doc, sizeof(doc));
     int index = argc, status = TP_EXIT_BAD;
-    error_t e = argp_parse(&argp, argc, argv, ARGP_NO_ERRS, &index, &a);
+    error_t e = argp_parse(&argp, argc, argv, ARGP_NO_ERRS | ARGP_NO_HELP, &index, &a);
     if (e == 0)
         status = c->run(&a);
     free(a.files);
@@ -194,8 +204,7 @@ static bool options_known(const struct tp_command *c, int argc, char **argv)
         const char *word = argv[i];
         const struct argp_option *o = c->options;
         size_t n = strcspn(word, "=");
-        if (word[0] != '-' || !word[1] || strcmp(word, "--help") == 0 ||
-            strcmp(word, "--usage") == 0 || strcmp(word, "-?") == 0)
+        if (word[0] != '-' || !word[1])
             continue;
         while (
             o && (o->name || o->key) &&
@@ -226,7 +235,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(word, "help") == 0)
-        return tp_output_check(help(argc, argv));
+        return tp_output_check(help(argc > 2 ? argv[2] : NULL));
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
         print_help(stdout);
         return 0;
@@ -236,6 +245,8 @@ int main(int argc, char **argv)
         return unknown_command(word);
     if (!c->run)
         return tp_exec_collector(argv + 1);
+    if (wants_help(argc - 1, argv + 1))
+        return tp_output_check(help(word));
     if (!options_known(c, argc - 1, argv + 1))
         return TP_EXIT_BAD;
     return run_command(c, argc - 1, argv + 1);
