@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,7 +233,8 @@ static void look_at(struct tp_targets *t, const struct candidate *c)
 
 int tp_targets_add_path(struct tp_targets *targets, const char *path)
 {
-    struct candidate c = {.name = base_name(path), .how = "prescan"};
+    char real[PATH_MAX];
+    struct candidate c = {.name = base_name(realpath(path, real) ? real : path), .how = "prescan"};
 
     c.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (c.fd < 0)
