@@ -128,8 +128,11 @@ static void take(struct tp_side *side, const uint8_t *data, size_t n)
         if (held && held_is_answer(c))
             return;
         release_held(c);
-        if (!held)
+        if (!held) {
             frame(side, data, n);
+            c->dirty =
+                true; /* this answer's request may be on its way: the next answer is not its */
+        }
         return;
     }
     frame(side, data, n);
@@ -146,6 +149,9 @@ static void miss(struct tp_side *side, uint64_t bytes)
         c->opaque_bytes += bytes;
     } else {
         tp_http1_hole(&side->http, bytes);
+        /* Pipelined, another message may begin in any hole: what follows is nobody's for sure. */
+        if (c->pipelined && tp_http1_unsure(&side->http))
+            tp_http1_abandon(&side->http, false);
     }
     side->position += bytes;
 }

@@ -53,11 +53,13 @@ static void end_message(struct tp_http1 *f, bool lost)
         return;
     f->open = false;
     f->ops->end(f->cx, lost);
+    f->guessed = false;
 }
 
 static void go_loose(struct tp_http1 *f)
 {
     f->state = TP_HTTP1_LOOSE;
+    f->guessed = true;
     f->fresh = false;
     f->unsure = false;
     forget_probe(f);
@@ -394,7 +396,7 @@ static size_t step_gap(struct tp_http1 *f, const uint8_t *data, size_t n)
     if (f->state != TP_HTTP1_GAP)
         return 0;
     f->state = taken ? TP_HTTP1_LOOSE : TP_HTTP1_SKIP;
-    f->open = f->fresh = taken;
+    f->open = f->fresh = f->guessed = taken;
     return 0;
 }
 
@@ -409,18 +411,12 @@ static size_t step_opaque(struct tp_http1 *f, const uint8_t *data, size_t n)
 static size_t run(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     static size_t (*const steps[])(struct tp_http1 *, const uint8_t *, size_t) = {
-        [TP_HTTP1_DOUBT] = step_doubt,
-        [TP_HTTP1_START] = step_start,
-        [TP_HTTP1_LENGTH] = step_length,
-        [TP_HTTP1_UNTIL_CLOSE] = step_until_close,
-        [TP_HTTP1_CHUNK_LINE] = step_chunk_line,
-        [TP_HTTP1_CHUNK_DATA] = step_chunk_data,
-        [TP_HTTP1_CHUNK_END] = step_chunk_end,
-        [TP_HTTP1_TRAILER] = step_trailer,
-        [TP_HTTP1_LOOSE] = step_search,
-        [TP_HTTP1_GAP] = step_gap,
-        [TP_HTTP1_SKIP] = step_search,
-        [TP_HTTP1_OPAQUE] = step_opaque,
+        [TP_HTTP1_DOUBT] = step_doubt,           [TP_HTTP1_START] = step_start,
+        [TP_HTTP1_LENGTH] = step_length,         [TP_HTTP1_UNTIL_CLOSE] = step_until_close,
+        [TP_HTTP1_CHUNK_LINE] = step_chunk_line, [TP_HTTP1_CHUNK_DATA] = step_chunk_data,
+        [TP_HTTP1_CHUNK_END] = step_chunk_end,   [TP_HTTP1_TRAILER] = step_trailer,
+        [TP_HTTP1_LOOSE] = step_search,          [TP_HTTP1_GAP] = step_gap,
+        [TP_HTTP1_SKIP] = step_search,           [TP_HTTP1_OPAQUE] = step_opaque,
     };
     size_t used = 0;
     while (used < n) {

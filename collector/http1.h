@@ -61,6 +61,7 @@ struct tp_http1 {
     enum tp_http1_role role;
     bool open;   /* in a message */
     bool fresh;  /* nothing was taken since the hole */
+    bool guessed; /* the message at hand was unsure once: its end may be another's */
     bool unsure; /* back in step by guess: one more boundary proves it */
     bool gap;    /* GAP: because bytes are missing */
     bool marked;

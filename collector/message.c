@@ -227,9 +227,10 @@ static void on_end(void *cx, bool lost)
     struct tp_side *side = cx;
     struct tp_connection *c = side->conn;
     struct tp_pending *p = side->current;
-    if (lost && is_requests(side))
+    bool unsure = lost || side->http.guessed;
+    if (unsure && is_requests(side))
         tp_pending_add_gap(c, side->position, false);
-    else if (lost)
+    else if (unsure)
         c->dirty = true;
     if (!p)
         return;
