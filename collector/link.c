@@ -30,7 +30,9 @@ struct tp_link {
     struct node *nodes;
     struct slot *slots;
     struct tp_hash *prefixes; /* scratch: of the call being added */
+    struct tp_hash *own;      /* scratch: same, of its messages alone, without tools and system */
     size_t prefixes_cap;
+    uint32_t own_request, own_count; /* messages of the request, and with the answer */
     uint32_t count, newest, oldest;
     uint64_t serial; /* of the newest call; 0: none yet */
 };
@@ -64,6 +66,7 @@ void tp_link_free(struct tp_link *link)
     free(link->nodes);
     free(link->slots);
     free(link->prefixes);
+    free(link->own);
     free(link);
 }
 
@@ -202,20 +205,51 @@ static uint64_t slot_take(struct tp_link *link, const struct tp_link_call *call)
 
 /* ---- linking ---- */
 
+static int scratch(struct tp_link *link, size_t n)
+{
+    if (n <= link->prefixes_cap)
+        return 0;
+    struct tp_hash *prefixes = realloc(link->prefixes, n * sizeof(*prefixes));
+    if (prefixes)
+        link->prefixes = prefixes;
+    struct tp_hash *own = realloc(link->own, n * sizeof(*own));
+    if (own)
+        link->own = own;
+    if (!prefixes || !own)
+        return -1;
+    link->prefixes_cap = n;
+    return 0;
+}
+
+static struct tp_hash extended(const struct tp_link *link, const struct tp_hash *prefix,
+                               const struct tp_hash *block)
+{
+    struct tp_hash pair[2] = {*prefix, *block};
+    return tp_hash_of(link->key, pair, sizeof(pair));
+}
+
+static bool is_setting(const struct tp_block_record *block)
+{
+    return block->kind == TP_BLOCK_TOOL_SCHEMA || block->kind == TP_BLOCK_SYSTEM;
+}
+
 static int hash_prefixes(struct tp_link *link, const struct tp_link_call *call)
 {
     size_t n = (size_t)call->request_count + call->output_count;
-    if (n + 1 > link->prefixes_cap) {
-        struct tp_hash *prefixes = realloc(link->prefixes, (n + 1) * sizeof(*prefixes));
-        if (!prefixes)
-            return -1;
-        link->prefixes = prefixes;
-        link->prefixes_cap = n + 1;
-    }
+    if (scratch(link, n + 1))
+        return -1;
     memset(&link->prefixes[0], 0, sizeof(link->prefixes[0]));
+    memset(&link->own[0], 0xff, sizeof(link->own[0]));
+    link->own_request = link->own_count = 0;
     for (size_t i = 0; i < n; i++) {
-        struct tp_hash pair[2] = {link->prefixes[i], call->blocks[i].hash};
-        link->prefixes[i + 1] = tp_hash_of(link->key, pair, sizeof(pair));
+        const struct tp_hash *block = &call->blocks[i].hash;
+        link->prefixes[i + 1] = extended(link, &link->prefixes[i], block);
+        if (!is_setting(&call->blocks[i])) {
+            link->own[link->own_count + 1] = extended(link, &link->own[link->own_count], block);
+            link->own_count++;
+        }
+        if (i < call->request_count)
+            link->own_request = link->own_count;
     }
     return 0;
 }
@@ -225,8 +259,7 @@ static int hash_prefixes(struct tp_link *link, const struct tp_link_call *call)
 static uint32_t first_own(const struct tp_link_call *call)
 {
     uint32_t i = 0;
-    while (i < call->request_count && (call->blocks[i].kind == TP_BLOCK_TOOL_SCHEMA ||
-                                       call->blocks[i].kind == TP_BLOCK_SYSTEM))
+    while (i < call->request_count && is_setting(&call->blocks[i]))
         i++;
     return i;
 }
@@ -250,6 +283,35 @@ static void find_parent(const struct tp_link *link, const struct tp_link_call *c
         r->has_parent = true;
         r->parent = slot->id;
         r->shared = n;
+        return;
+    }
+}
+
+/* Blocks that the call certainly shares with `slot`: where that call was the last to pass. */
+static uint32_t shared_with(const struct tp_link *link, const struct tp_link_call *call,
+                            const struct slot *slot)
+{
+    for (uint32_t n = call->request_count; n > 0; n--) {
+        uint32_t i = find_node(link, &link->prefixes[n]);
+        if (i != NONE && link->nodes[i].serial == slot->serial)
+            return n;
+    }
+    return 0;
+}
+
+/* Tools and system text may change in mid-conversation (a date, a tool that is switched on): then
+ * the messages alone tell, if they share more than an opening line. */
+static void find_parent_by_messages(const struct tp_link *link, const struct tp_link_call *call,
+                                    struct tp_link_result *r)
+{
+    for (uint32_t n = link->own_request; n > 1; n--) {
+        uint32_t i = find_node(link, &link->own[n]);
+        const struct slot *slot = i == NONE ? NULL : call_of(link, link->nodes[i].serial);
+        if (!slot || (n == link->own_request && !slot->failed))
+            continue;
+        r->has_parent = true;
+        r->parent = slot->id;
+        r->shared = shared_with(link, call, slot);
         return;
     }
 }
@@ -282,6 +344,9 @@ static void take_in(struct tp_link *link, const struct tp_link_call *call, uint6
         n += call->output_count;
     for (size_t i = 1; i <= n; i++)
         pass_through(link, &link->prefixes[i], serial);
+    n = call->answer_whole ? link->own_count : link->own_request;
+    for (size_t i = 2; i <= n; i++)
+        pass_through(link, &link->own[i], serial);
 }
 
 void tp_link_add(struct tp_link *link, const struct tp_link_call *call,
@@ -297,6 +362,8 @@ void tp_link_add(struct tp_link *link, const struct tp_link_call *call,
         }
     } else if (prefixes) {
         find_parent(link, call, ret_result);
+        if (!ret_result->has_parent)
+            find_parent_by_messages(link, call, ret_result);
     }
     if (prefixes)
         chain_hashes(link, call, ret_result);

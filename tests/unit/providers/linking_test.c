@@ -6,13 +6,16 @@
 #include "play.h"
 
 /* A chat of which each letter is a message: capitals the user's, small ones the assistant's. */
+static const char *system_text = "S";
+
 static void ask(struct play *p, const char *messages, const char *status, const char *answer)
 {
     char request[4096], whole[512];
     int n = snprintf(
         request, sizeof(request),
         "POST /v1/chat/completions\nhost: h\n\n{\"tools\":[{\"function\":{\"name\":\"f\"}}],"
-        "\"messages\":[{\"role\":\"system\",\"content\":\"S\"}");
+        "\"messages\":[{\"role\":\"system\",\"content\":\"%s\"}",
+        system_text);
     for (const char *m = messages; *m; m++)
         n +=
             snprintf(request + n, sizeof(request) - (size_t)n,
@@ -145,5 +148,20 @@ Test(linking, a_previous_response_id_names_the_parent)
         "200\n\n{\"id\":\"r2\",\"object\":\"response\",\"status\":\"completed\"}", TP_END_COMPLETE);
     expect_link(&p, 1, 0, "", "user");
     cr_expect_str_eq(play_value(&p, 1, "prid"), "r1");
+    play_end(&p);
+}
+
+Test(linking, a_system_text_that_changes_does_not_part_a_conversation)
+{
+    struct play p;
+    play_begin(&p, 0);
+    system_text = "10:00";
+    ask(&p, "A", "200", "b");
+    system_text = "10:01";
+    ask(&p, "AbC", "200", "d");
+    expect_link(&p, 1, 0, "1", "system user assistant user");
+    system_text = "10:02";
+    ask(&p, "AbCdE", "200", "f");
+    expect_link(&p, 2, 1, "1", "system user assistant user assistant user");
     play_end(&p);
 }
