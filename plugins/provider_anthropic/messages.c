@@ -3,59 +3,7 @@
  * Also behind gateways with any prefix, and on Vertex AI
  * (publishers/anthropic/models/X:rawPredict).
  */
-#include <string.h>
-#include <tokprof/plugin.h>
-
-enum action {
-    MODEL,
-    STREAM,
-    SYSTEM,
-    SYSTEM_PART,
-    SYSTEM_TEXT,
-    TOOL,
-    TOOL_NAME,
-    USER_ID,
-    MESSAGE,
-    ROLE,
-    TIER,
-    /* a part of content, in requests and answers */
-    STRING_CONTENT,
-    PART,
-    PART_TYPE,
-    PART_TEXT,
-    PART_THINKING,
-    PART_DATA,
-    PART_ID,
-    PART_NAME,
-    PART_INPUT,
-    PART_RESULT_ID,
-    PART_RESULT_TEXT,
-    PART_RESULT,
-    PART_RESULT_TYPE,
-    PART_RESULT_PART_TEXT,
-    PART_RESULT_SOURCE,
-    PART_FAILED,
-    PART_SOURCE,
-    PART_IGNORED,
-    PART_OTHER,
-    /* answer */
-    TYPE,
-    RESPONSE_ID,
-    STOP_REASON,
-    ERROR_OBJECT,
-    INDEX,
-    STARTED,
-    DELTA_TEXT,
-    DELTA_JSON,
-    DELTA_THINKING,
-    USAGE_INPUT,
-    USAGE_READ,
-    USAGE_WRITE,
-    USAGE_WRITE_5M,
-    USAGE_WRITE_1H,
-    USAGE_OUTPUT,
-    USAGE_THINKING,
-};
+#include "anthropic.h"
 
 /* Content blocks: text, thinking, redacted_thinking, tool_use, server_tool_use, tool_result and its
  * kin, image, document; a part of a kind not known here is "other", identified by its members. */
@@ -123,268 +71,6 @@ static const struct tp_json_rule response_rules[] = {
     USAGE_RULES("message.usage"),
     {NULL},
 };
-
-#define STREAMED_MAX 64 /* content blocks open at once in a stream */
-
-enum part_type {
-    UNTOLD,
-    TEXT,
-    REASONING,
-    TOOL_USE,
-    TOOL_RESULT,
-    IMAGE,
-    DOCUMENT,
-    UNKNOWN,
-};
-
-struct part {
-    struct tp_block *block; /* its content */
-    struct tp_block *other; /* members that no rule knows */
-    enum part_type type;
-    char type_name[64], call_id[128], result_id[128];
-    size_t type_len, call_id_len, result_id_len;
-    bool failed;
-    uint32_t group; /* of a result's content */
-    struct tp_block *inner;
-};
-
-struct state {
-    struct tp_block *system, *tool;
-    struct part part;
-    uint32_t message;
-    char role;
-    bool in_answer, messages_seen;
-    struct tp_block *streamed[STREAMED_MAX];
-    int64_t index;  /* that this event names, or -1 */
-    int64_t latest; /* that was started last */
-    enum { EVENT_OTHER, EVENT_START, EVENT_STOP } event;
-    uint32_t answer; /* group of the answer's blocks */
-    bool answer_begun, message_seen;
-    int64_t input, read, write, write_5m, write_1h;
-    bool usage_seen;
-};
-
-static bool is(const struct tp_json_event *e, const char *word)
-{
-    return e->type == TP_JSON_STRING && e->len == strlen(word) &&
-           memcmp(e->data, word, e->len) == 0;
-}
-
-static bool begins(const struct tp_json_event *e)
-{
-    return e->type == TP_JSON_OBJECT_BEGIN;
-}
-
-static bool ends(const struct tp_json_event *e)
-{
-    return e->type == TP_JSON_OBJECT_END;
-}
-
-static size_t copy(char *out, size_t size, const struct tp_json_event *e)
-{
-    if (e->type != TP_JSON_STRING)
-        return 0;
-    size_t n = e->len < size ? e->len : size;
-    memcpy(out, e->data, n);
-    return n;
-}
-
-static void set_string(struct tp_call_cx *cx, enum tp_call_string which,
-                       const struct tp_json_event *e)
-{
-    if (e->type == TP_JSON_STRING)
-        cx->host->set_string(cx->call, which, e->data, e->len);
-}
-
-/* ---- parts of content ---- */
-
-static enum tp_section section(const struct state *s)
-{
-    return s->in_answer ? TP_SECTION_OUTPUT : TP_SECTION_MESSAGES;
-}
-
-static enum part_type part_type(const struct tp_json_event *e)
-{
-    static const struct {
-        const char *name;
-        enum part_type type;
-    } types[] = {
-        {"text", TEXT},         {"thinking", REASONING}, {"redacted_thinking", REASONING},
-        {"tool_use", TOOL_USE}, {"image", IMAGE},        {"document", DOCUMENT},
-    };
-    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
-        if (is(e, types[i].name))
-            return types[i].type;
-    if (e->len > 9 && memcmp(e->data + e->len - 9, "_tool_use", 9) == 0)
-        return TOOL_USE; /* server_tool_use, mcp_tool_use */
-    if (e->len >= 11 && memcmp(e->data + e->len - 11, "tool_result", 11) == 0)
-        return TOOL_RESULT; /* also web_search_tool_result and its kin */
-    return UNKNOWN;
-}
-
-static struct tp_block *open_once(struct tp_call_cx *cx, struct tp_block **at,
-                                  enum tp_block_kind kind)
-{
-    if (!*at)
-        *at = cx->host->block_open(cx->call, section(cx->state), kind);
-    return *at;
-}
-
-static void part_text(struct tp_call_cx *cx, const struct tp_json_event *e, enum tp_block_kind kind)
-{
-    struct state *s = cx->state;
-    if (e->type == TP_JSON_STRING)
-        cx->host->block_text(open_once(cx, &s->part.block, kind), e->data, e->len);
-}
-
-static void part_begin(struct tp_call_cx *cx)
-{
-    struct state *s = cx->state;
-    memset(&s->part, 0, sizeof(s->part));
-    s->part.group = cx->host->group_begin(cx->call);
-}
-
-/* Kinds that the type decides; text keeps its kind until the role is known. */
-static void part_kind(struct tp_call_cx *cx, struct part *p)
-{
-    if (p->type == IMAGE)
-        cx->host->block_kind(p->block, TP_BLOCK_IMAGE);
-    else if (p->type == DOCUMENT)
-        cx->host->block_kind(p->block, TP_BLOCK_DOCUMENT);
-    else if (p->type == TOOL_USE)
-        open_once(cx, &p->block, TP_BLOCK_TOOL_CALL);
-    if (p->type == TOOL_USE)
-        cx->host->block_call_id(p->block, p->call_id, p->call_id_len);
-}
-
-/* A result's parts have become blocks of their own; its id and state make them one. */
-static void result_end(struct tp_call_cx *cx, struct part *p)
-{
-    struct tp_group_end end = {.kind = TP_BLOCK_TOOL_RESULT,
-                               .join = true,
-                               .failed = p->failed,
-                               .call_id = p->result_id,
-                               .call_id_len = p->result_id_len};
-    cx->host->group_end(cx->call, p->group, &end);
-}
-
-static void part_end(struct tp_call_cx *cx)
-{
-    struct state *s = cx->state;
-    struct part *p = &s->part;
-    bool result = p->type == TOOL_RESULT || p->result_id_len;
-    part_kind(cx, p);
-    cx->host->block_close(p->block);
-    if (p->block || result || p->type != UNKNOWN) {
-        cx->host->block_discard(p->other);
-    } else {
-        cx->host->block_name(p->other, p->type_name, p->type_len);
-        cx->host->block_close(p->other);
-    }
-    if (result)
-        result_end(cx, p);
-    memset(p, 0, sizeof(*p));
-}
-
-static void result_part(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    struct part *p = &s->part;
-    if (action == PART_RESULT && ends(e)) {
-        cx->host->block_close(p->inner);
-        p->inner = NULL;
-    } else if (action == PART_RESULT_TYPE && p->inner) {
-        if (is(e, "image"))
-            cx->host->block_kind(p->inner, TP_BLOCK_IMAGE);
-        else if (is(e, "document"))
-            cx->host->block_kind(p->inner, TP_BLOCK_DOCUMENT);
-    } else if (action == PART_RESULT_PART_TEXT && e->type == TP_JSON_STRING) {
-        cx->host->block_text(open_once(cx, &p->inner, TP_BLOCK_TEXT), e->data, e->len);
-    } else if (action == PART_RESULT_SOURCE && e->type == TP_JSON_STRING) {
-        cx->host->block_text(open_once(cx, &p->inner, TP_BLOCK_IMAGE), e->data, e->len);
-    }
-}
-
-/* `content` of a result as one string (of the types that have it). */
-static void result_text(struct tp_call_cx *cx, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    if (e->type != TP_JSON_STRING)
-        return;
-    cx->host->block_text(open_once(cx, &s->part.inner, TP_BLOCK_TEXT), e->data, e->len);
-    if (!e->last)
-        return;
-    cx->host->block_close(s->part.inner);
-    s->part.inner = NULL;
-}
-
-static void part_input(struct tp_call_cx *cx, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    if (ends(e) || e->type == TP_JSON_ARRAY_END || !e->first)
-        return;
-    cx->host->block_json_capture(open_once(cx, &s->part.block, TP_BLOCK_TOOL_CALL), NULL);
-}
-
-static void part_other(struct tp_call_cx *cx, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    if (ends(e) || e->type == TP_JSON_ARRAY_END || !e->first)
-        return;
-    cx->host->block_json_member(open_once(cx, &s->part.other, TP_BLOCK_OTHER));
-}
-
-static void part_type_told(struct state *s, const struct tp_json_event *e)
-{
-    s->part.type = part_type(e);
-    s->part.type_len = copy(s->part.type_name, sizeof(s->part.type_name), e);
-}
-
-static void part_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    struct part *p = &s->part;
-    switch (action) {
-    case PART_TYPE:
-        if (e->type == TP_JSON_STRING)
-            part_type_told(s, e);
-        break;
-    case PART_TEXT:
-        part_text(cx, e, TP_BLOCK_TEXT);
-        break;
-    case PART_THINKING:
-    case PART_DATA:
-        part_text(cx, e, TP_BLOCK_REASONING);
-        break;
-    case PART_SOURCE:
-        part_text(cx, e, p->type == DOCUMENT ? TP_BLOCK_DOCUMENT : TP_BLOCK_IMAGE);
-        break;
-    case PART_ID:
-        p->call_id_len = copy(p->call_id, sizeof(p->call_id), e);
-        break;
-    case PART_NAME:
-        if (e->type == TP_JSON_STRING)
-            cx->host->block_name(open_once(cx, &p->block, TP_BLOCK_TOOL_CALL), e->data, e->len);
-        break;
-    case PART_INPUT:
-        part_input(cx, e);
-        break;
-    case PART_RESULT_ID:
-        p->result_id_len = copy(p->result_id, sizeof(p->result_id), e);
-        break;
-    case PART_RESULT_TEXT:
-        result_text(cx, e);
-        break;
-    case PART_FAILED:
-        p->failed = e->type == TP_JSON_TRUE;
-        break;
-    case PART_OTHER:
-        part_other(cx, e);
-        break;
-    default:
-        result_part(cx, action, e);
-    }
-}
 
 /* ---- request ---- */
 
@@ -491,12 +177,12 @@ static void request_json(struct tp_call_cx *cx, int action, const struct tp_json
         break;
     case PART:
         if (begins(e))
-            part_begin(cx);
+            anthropic_part_begin(cx);
         else if (ends(e))
-            part_end(cx);
+            anthropic_part_end(cx);
         break;
     default:
-        part_json(cx, action, e);
+        anthropic_part_json(cx, action, e);
     }
 }
 
@@ -531,22 +217,11 @@ static struct tp_block **streamed(struct state *s)
 static void stream_start(struct tp_call_cx *cx)
 {
     struct state *s = cx->state;
-    struct tp_block **at;
     if (s->index >= 0)
         s->latest = s->index;
-    at = streamed(s);
+    struct tp_block **at = streamed(s);
     cx->host->block_close(*at);
-    part_kind(cx, &s->part);
-    *at = s->part.block;
-    if (*at || s->part.type != UNKNOWN) {
-        cx->host->block_discard(s->part.other);
-    } else {
-        cx->host->block_name(s->part.other, s->part.type_name, s->part.type_len);
-        *at = s->part.other;
-    }
-    if (s->part.type == TOOL_RESULT || s->part.result_id_len)
-        result_end(cx, &s->part);
-    memset(&s->part, 0, sizeof(s->part));
+    *at = anthropic_part_streamed(cx);
 }
 
 static void document_end(struct tp_call_cx *cx)
@@ -569,11 +244,11 @@ static void delta(struct tp_call_cx *cx, int action, const struct tp_json_event 
     if (e->len)
         cx->host->output_seen(cx->call);
     if (action == DELTA_JSON) {
-        cx->host->block_json_text(open_once(cx, at, TP_BLOCK_TOOL_CALL), e->data, e->len);
+        cx->host->block_json_text(anthropic_open_once(cx, at, TP_BLOCK_TOOL_CALL), e->data, e->len);
         return;
     }
     enum tp_block_kind kind = action == DELTA_TEXT ? TP_BLOCK_TEXT : TP_BLOCK_REASONING;
-    cx->host->block_text(open_once(cx, at, kind), e->data, e->len);
+    cx->host->block_text(anthropic_open_once(cx, at, kind), e->data, e->len);
 }
 
 /* An event's `type`; content_block_start is told by its content_block, wherever `type` stands. */
@@ -645,11 +320,11 @@ static void answer_part(struct tp_call_cx *cx, const struct tp_json_event *e, bo
 {
     struct state *s = cx->state;
     if (begins(e)) {
-        part_begin(cx);
+        anthropic_part_begin(cx);
         s->event = streaming ? EVENT_START : s->event;
         cx->host->output_seen(cx->call);
     } else if (ends(e) && s->event != EVENT_START) {
-        part_end(cx);
+        anthropic_part_end(cx);
     }
 }
 
@@ -694,7 +369,7 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
         if (action >= USAGE_INPUT)
             usage(cx, action, e);
         else
-            part_json(cx, action, e);
+            anthropic_part_json(cx, action, e);
     }
 }
 
