@@ -22,7 +22,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="tokprof-demo-") as folder:
         place = pathlib.Path(folder)
         place.chmod(0o755)
-        with harness.Server(place / "server", agents.SCENARIO, place / "work") as server:
+        scenario = {**agents.SCENARIO, "defaults": {"usage_scale": 0.05, "usage_growing": True}}
+        with harness.Server(place / "server", scenario, place / "work") as server:
             command, env, work = agents.prepare(name, server.ready, place)
             env |= {key: os.environ[key] for key in ("SUDO_UID", "SUDO_GID", "SUDO_USER") if key in os.environ}
             full = [str(harness.TOKPROF), "record", "-o", str(recording), "--", *command]

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Plays a plan of calls against the scripted server: driver.py SERVER_DIR PLAN.json [WORKERS]
 
-A plan is a list of calls: api, stream, model, client (http.client|urllib|curl), tls, script (options for the
+A plan is a list of calls: api, stream, model, client (http.client|urllib|curl|pipeline), tls, script (options for the
 server), body_bytes, chunked (request body), expect (100-continue), fresh (a connection of its own),
 leave (close after the first bytes), listing (method and path of a request that is no model call).
 """
@@ -10,6 +10,7 @@ import http.client
 import json
 import pathlib
 import queue
+import socket
 import ssl
 import subprocess
 import sys
@@ -38,7 +39,7 @@ class Worker(threading.Thread):
             except queue.Empty:
                 break
             try:
-                {"urllib": self.urllib, "curl": self.curl}.get(call.get("client"), self.http_client)(call)
+                {"urllib": self.urllib, "curl": self.curl, "pipeline": self.pipeline}.get(call.get("client"), self.http_client)(call)
             except Exception as error:  # a failed call is the test's finding, not the end of the run
                 self.failures.append(f"{call}: {type(error).__name__}: {error}")
         for connection in self.open.values():
@@ -97,6 +98,20 @@ class Worker(threading.Thread):
         except (http.client.IncompleteRead, ConnectionError):
             if "cut_after" not in call.get("script", {}):
                 raise
+
+    def pipeline(self, call):
+        """`repeat` requests in one write, before any answer."""
+        where, body, count = urllib.parse.urlsplit(self.url(call)), apis.body_of(call), call["repeat"]
+        lines = [f"POST {apis.path_of(call)} HTTP/1.1", f"Host: {where.netloc}", f"Content-Length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in self.headers(call).items()]
+        requests = ["\r\n".join([*lines, *(["Connection: close"] if last else []), "", ""]).encode() + body
+                    for last in [False] * (count - 1) + [True]]
+        with socket.create_connection((where.hostname, where.port)) as plain:
+            with self.context.wrap_socket(plain, server_hostname=where.hostname) as connection:
+                connection.sendall(b"".join(requests))
+                answers = b"".join(iter(lambda: connection.recv(65536), b""))
+        if answers.count(b"HTTP/1.1 200 ") != count:
+            raise RuntimeError(f"{count} answers expected")
 
     def curl(self, call):
         with tempfile.NamedTemporaryFile() as body:

@@ -52,6 +52,8 @@ def _edges(plan, api, stream, plain):
     for client in CLIENTS:
         add({}, client=client, tls=not plain)
     add({}, client="curl", repeat=3)
+    add({}, client="pipeline", repeat=3)
+    add({"split": "byte"}, client="pipeline", repeat=2)
     add({}, client="curl", expect=True, body_bytes=2000)
     add({"split": "byte"}, chunked=True, body_bytes=20000)
     add({"usage": "absent"})

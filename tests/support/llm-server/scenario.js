@@ -34,7 +34,7 @@ class Scenario {
     const side = !!call.json || (wantsTools && call.tools.length === 0);
     const index = Math.min(call.rounds, this.steps.length - 1);
     const step = side ? { text: 'A short title' } : this.steps[index];
-    const options = { ...this.defaults, ...step.options, ...request.script };
+    const options = { ...this.defaults, ...step.options, ...request.script, round: call.rounds };
     if (options.status && options.times !== undefined) {
       const failed = this.failures.get(index) || 0;
       if (failed >= options.times) delete options.status;

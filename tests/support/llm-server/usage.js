@@ -5,15 +5,19 @@
 
 const VARIANTS = ['full', 'plain', 'nulls', 'zeros'];
 
-/** Counts of one call; `scale` makes them smaller, for agents that give up context when it seems full. */
-function draw(random, scale = 1) {
-  const upTo = (high) => random.between(1, Math.max(2, Math.round(high * scale)));
+/** Counts of one call. Options: `usage_scale` makes them smaller, for agents that give up context when it seems
+ * full; `usage_growing` makes the input grow from round to round and be read from the cache, for a demonstration. */
+function draw(random, options) {
+  const upTo = (high) => random.between(1, Math.max(2, Math.round(high * (options.usage_scale || 1))));
   const maybe = (chance, high) => (random.chance(chance) ? upTo(high) : 0);
-  return {
+  const counts = {
     uncached: upTo(90000), read: maybe(0.7, 800000), write5: maybe(0.5, 30000), write1: maybe(0.3, 30000),
     visible: upTo(20000), reasoning: maybe(0.5, 9000), image: maybe(0.3, 3000), audio: maybe(0.3, 3000),
     audioOut: maybe(0.2, 900),
   };
+  if (!options.usage_growing) return counts;
+  const read = options.round ? 9600 + 1700 * options.round : 0;
+  return { ...counts, uncached: options.round ? random.between(900, 1700) : 11300, read, write5: 0, write1: 0, image: 0, audio: 0 };
 }
 
 /** The variant that an option asks for; "mix" draws one. */

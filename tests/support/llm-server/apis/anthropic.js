@@ -25,7 +25,7 @@ function parse(body) {
 
 /** Usage as it goes out: [in message_start, in message_delta]; not streamed, [the one]. */
 function usage(random, options, streamed) {
-  const n = draw(random, options.usage_scale);
+  const n = draw(random, options);
   const variant = variantOf(options.usage, random);
   const all = { input_tokens: n.uncached, cache_creation_input_tokens: n.write5 + n.write1, cache_read_input_tokens: n.read };
   if (variant === 'full') all.cache_creation = { ephemeral_5m_input_tokens: n.write5, ephemeral_1h_input_tokens: n.write1 };

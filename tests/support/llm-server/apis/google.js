@@ -29,7 +29,7 @@ function parse(body, matched, query) {
 }
 
 function usage(random, options) {
-  const n = draw(random, options.usage_scale);
+  const n = draw(random, options);
   const variant = variantOf(options.usage, random);
   const prompt = n.uncached + n.read + n.image + n.audio;
   const out = { promptTokenCount: prompt, candidatesTokenCount: n.visible, totalTokenCount: prompt + n.visible };

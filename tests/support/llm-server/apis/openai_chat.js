@@ -25,7 +25,7 @@ function parse(body) {
 }
 
 function usage(random, options) {
-  const n = draw(random, options.usage_scale);
+  const n = draw(random, options);
   const variant = variantOf(options.usage, random);
   const prompt = n.uncached + n.read + n.write5 + n.audio;
   const completion = n.visible + n.reasoning + n.audioOut;

@@ -29,7 +29,7 @@ function parse(body) {
 }
 
 function usage(random, options) {
-  const n = draw(random, options.usage_scale);
+  const n = draw(random, options);
   const variant = variantOf(options.usage, random);
   const input_tokens = n.uncached + n.read + n.write5;
   const output_tokens = n.visible + n.reasoning;
