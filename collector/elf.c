@@ -29,22 +29,28 @@ struct tp_elf {
     struct symbols dynamic, all;
 };
 
-static uint32_t name_hash(const char *s, size_t n)
+/* FNV-1a of the name without the version that .symtab appends ("SSL_read@@OPENSSL_3.0.0"). */
+static uint32_t name_hash(const char *s, size_t *ret_len)
 {
-    uint32_t h = 2166136261u; /* FNV-1a */
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ (uint8_t)s[i]) * 16777619u;
+    uint32_t h = 2166136261u;
+    size_t n = 0;
+
+    for (; s[n] && s[n] != '@'; n++)
+        h = (h ^ (uint8_t)s[n]) * 16777619u;
+    *ret_len = n;
     return h;
 }
 
-/* The name without the version that .symtab appends ("SSL_read@@OPENSSL_3.0.0"). */
-static const char *symbol_name(const struct symbols *t, const GElf_Sym *sym, size_t *ret_len)
+/* The file is of this machine's class and byte order (is_native), so that no conversion is needed.
+ */
+static const Elf64_Sym *symbol_at(const struct symbols *t, size_t number)
 {
-    if (sym->st_name == 0 || sym->st_name >= t->strings_bytes)
-        return NULL;
-    const char *s = t->strings + sym->st_name;
-    *ret_len = strcspn(s, "@");
-    return s;
+    return (const Elf64_Sym *)t->data->d_buf + number;
+}
+
+static const char *symbol_name(const struct symbols *t, const Elf64_Sym *sym)
+{
+    return sym->st_name == 0 || sym->st_name >= t->strings_bytes ? NULL : t->strings + sym->st_name;
 }
 
 static Elf_Scn *section_of_type(Elf *elf, GElf_Word type, GElf_Shdr *ret_shdr)
@@ -75,15 +81,17 @@ static bool strings_load(struct symbols *t, Elf *elf, GElf_Word link)
     return true;
 }
 
-static bool is_function(const GElf_Sym *sym)
+static bool is_function(const Elf64_Sym *sym)
 {
-    return GELF_ST_TYPE(sym->st_info) == STT_FUNC && sym->st_shndx != SHN_UNDEF &&
+    return ELF64_ST_TYPE(sym->st_info) == STT_FUNC && sym->st_shndx != SHN_UNDEF &&
            sym->st_value != 0;
 }
 
-static void index_add(struct symbols *t, uint32_t number, const char *name, size_t len)
+static void index_add(struct symbols *t, uint32_t number, const char *name)
 {
-    uint32_t i = name_hash(name, len) & t->mask;
+    size_t len;
+    uint32_t i = name_hash(name, &len) & t->mask;
+
     for (int steps = 0; t->slot[i]; steps++) {
         if (steps == INDEX_STEPS_MAX)
             return;
@@ -94,15 +102,11 @@ static void index_add(struct symbols *t, uint32_t number, const char *name, size
 
 static void index_fill(struct symbols *t, size_t count)
 {
-    GElf_Sym sym;
-    size_t len;
-
     for (size_t i = 0; i < count; i++) {
-        if (!gelf_getsym(t->data, (int)i, &sym) || !is_function(&sym))
-            continue;
-        const char *name = symbol_name(t, &sym, &len);
+        const Elf64_Sym *sym = symbol_at(t, i);
+        const char *name = is_function(sym) ? symbol_name(t, sym) : NULL;
         if (name)
-            index_add(t, (uint32_t)i, name, len);
+            index_add(t, (uint32_t)i, name);
     }
 }
 
@@ -113,9 +117,10 @@ static void symbols_load(struct symbols *t, Elf *elf, GElf_Word type)
 
     t->tried = true;
     t->data = section_data(scn, &shdr);
-    if (!t->data || shdr.sh_entsize == 0 || !strings_load(t, elf, shdr.sh_link))
+    if (!t->data || !t->data->d_buf || shdr.sh_entsize != sizeof(Elf64_Sym) ||
+        !strings_load(t, elf, shdr.sh_link))
         return;
-    size_t count = t->data->d_size / shdr.sh_entsize;
+    size_t count = t->data->d_size / sizeof(Elf64_Sym);
     if (count > SYMBOLS_MAX)
         return;
     uint32_t slots = 16;
@@ -130,24 +135,24 @@ static void symbols_load(struct symbols *t, Elf *elf, GElf_Word type)
 
 /* Local symbols count too (a hidden static OpenSSL has only those), but a global one is preferred.
  */
-static bool symbols_find(const struct symbols *t, const char *name, GElf_Sym *ret_sym)
+static bool symbols_find(const struct symbols *t, const char *name, uint64_t *ret_address)
 {
-    size_t len, want = strlen(name);
+    size_t want;
+    uint32_t i = name_hash(name, &want) & t->mask;
     bool found = false;
 
     if (!t->slot)
         return false;
-    for (uint32_t i = name_hash(name, want) & t->mask; t->slot[i]; i = (i + 1) & t->mask) {
-        GElf_Sym sym;
-        if (!gelf_getsym(t->data, (int)(t->slot[i] - 1), &sym))
+    for (; t->slot[i]; i = (i + 1) & t->mask) {
+        const Elf64_Sym *sym = symbol_at(t, t->slot[i] - 1);
+        const char *s = symbol_name(t, sym);
+        if (strncmp(s, name, want) != 0 || (s[want] != 0 && s[want] != '@'))
             continue;
-        const char *s = symbol_name(t, &sym, &len);
-        if (!s || len != want || memcmp(s, name, len) != 0)
-            continue;
-        if (!found || GELF_ST_BIND(sym.st_info) != STB_LOCAL)
-            *ret_sym = sym;
+        bool global = ELF64_ST_BIND(sym->st_info) != STB_LOCAL;
+        if (!found || global)
+            *ret_address = sym->st_value;
         found = true;
-        if (GELF_ST_BIND(sym.st_info) != STB_LOCAL)
+        if (global)
             break;
     }
     return found;
@@ -173,16 +178,16 @@ static int address_to_offset(Elf *elf, uint64_t address, uint64_t *ret_offset)
 static int find_symbol(void *host, const char *name, uint64_t *ret_file_offset)
 {
     struct tp_elf *e = host;
-    GElf_Sym sym;
+    uint64_t address;
 
     if (!e->dynamic.tried)
         symbols_load(&e->dynamic, e->elf, SHT_DYNSYM);
-    if (symbols_find(&e->dynamic, name, &sym))
-        return address_to_offset(e->elf, sym.st_value, ret_file_offset);
+    if (symbols_find(&e->dynamic, name, &address))
+        return address_to_offset(e->elf, address, ret_file_offset);
     if (!e->all.tried)
         symbols_load(&e->all, e->elf, SHT_SYMTAB);
-    if (symbols_find(&e->all, name, &sym))
-        return address_to_offset(e->elf, sym.st_value, ret_file_offset);
+    if (symbols_find(&e->all, name, &address))
+        return address_to_offset(e->elf, address, ret_file_offset);
     return -ENOENT;
 }
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "exported.h"
 
-/* GREASE (RFC 8701) is switched on by a function that BoringSSL and its offspring alone have. */
 static int probe(const struct tp_elf_view *elf)
 {
-    return exported_has_both_ways(elf) && exported_has(elf, "SSL_CTX_set_grease_enabled") ? 100 : 0;
+    if (!exported_has_both_ways(elf) || exported_has(elf, EXPORTED_BY_OPENSSL))
+        return 0;
+    return exported_has(elf, EXPORTED_BY_BORINGSSL) ? 100 : 0;
 }
 
 static const struct tp_tls_ops ops = {

@@ -8,6 +8,11 @@
 
 #include <tokprof/plugin.h>
 
+/* Functions that tell the two apart: early data is done by other means in BoringSSL and its
+ * offspring, which alone let a caller switch GREASE (RFC 8701) on. */
+#define EXPORTED_BY_OPENSSL "SSL_write_early_data"
+#define EXPORTED_BY_BORINGSSL "SSL_CTX_set_grease_enabled"
+
 /* The file defines both SSL_read and SSL_write. */
 bool exported_has_both_ways(const struct tp_elf_view *elf);
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "exported.h"
 
-/* SSL_CTX_set_ciphersuites and SSL_read_ex came with 1.1.1; SSL_CTX_get0_certificate is in all
- * of 1.1. */
+/* The early-data API of 1.1.1 and 3 settles it at once. 1.1.0 has none, as BoringSSL has none. */
 static int probe(const struct tp_elf_view *elf)
 {
-    if (!exported_has_both_ways(elf) || exported_has(elf, "SSL_CTX_set_grease_enabled"))
+    if (!exported_has_both_ways(elf))
         return 0;
-    return exported_has(elf, "SSL_read_ex") || exported_has(elf, "SSL_CTX_get0_certificate") ? 100
-                                                                                             : 80;
+    if (exported_has(elf, EXPORTED_BY_OPENSSL))
+        return 100;
+    return exported_has(elf, EXPORTED_BY_BORINGSSL) ? 0 : 80;
 }
 
 static const struct tp_tls_ops ops = {
