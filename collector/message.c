@@ -354,7 +354,8 @@ static void recheck_requests(struct tp_side *side)
 {
     struct tp_connection *c = side->conn;
     struct tp_side *answers = tp_side_other(side);
-    if (c->pipelined || c->dirty || answers->told > answers->position)
+    bool missed = c->dirty || tp_http1_unsure(&answers->http) || answers->told > answers->position;
+    if (c->pipelined || missed)
         tp_http1_abandon(&side->http, false);
 }
 
