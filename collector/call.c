@@ -231,9 +231,20 @@ void tp_call_answer_hole(struct tp_call *call)
     call->anchoring = call->anchor != NULL;
 }
 
+/* What a document says of its end counts once the document itself has ended. */
+static void check_finished(struct tp_call *call)
+{
+    bool in_event = call->form == TP_ANSWER_SSE && call->sse.in_event && !is_done_mark(call);
+    if ((in_event || call->form == TP_ANSWER_JSON) && !tp_json_at_rest(&call->answer_json))
+        call->finished = false;
+    if (call->form == TP_ANSWER_JSON && call->answer_walk.wrapped)
+        call->finished = false;
+}
+
 void tp_call_answer_end(struct tp_call *call)
 {
     call->answering = true;
+    check_finished(call);
     if (call->form == TP_ANSWER_SSE) {
         tp_sse_end(&call->sse);
     } else if (call->form == TP_ANSWER_JSON && !call->answer_hole) {

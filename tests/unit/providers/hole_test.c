@@ -97,3 +97,23 @@ Test(losses, outside_any_exchange_are_summed_up_and_told)
     cr_expect_str_eq(play_value(&p, 1, "cnt"), "2");
     play_end(&p);
 }
+
+Test(cuts, before_the_documents_end_are_cancelled_calls)
+{
+    char cut[1024];
+    const char *const answers[] = {whole, stream};
+    for (size_t a = 0; a < 2; a++) {
+        size_t head = (size_t)(strstr(answers[a], "\n\n") + 2 - answers[a]);
+        size_t end = strlen(answers[a]) - (a ? 20 : 1);
+        for (size_t n = head + 1; n <= end; n++) {
+            struct play p;
+            play_begin(&p, 0);
+            memcpy(cut, answers[a], n);
+            cut[n] = '\0';
+            play_exchange(&p, REQUEST, cut, TP_END_CLOSED);
+            cr_expect_str_eq(play_value(&p, 0, "out"), "cancelled", "cut at %zu", n);
+            cr_expect_str_eq(play_value(&p, 0, "cpl"), "false");
+            play_end(&p);
+        }
+    }
+}
