@@ -202,6 +202,7 @@ static enum tp_http1_verdict begin_response(struct tp_side *side, const struct t
     tp_side_catch_up(tp_side_other(side), side->mark.peer_offset);
     if (head->http.status < 200 && head->http.status != 101)
         return TP_HTTP1_INTERIM;
+    tp_side_recheck(tp_side_other(side));
     struct tp_pending *p = pair(side, &side->mark);
     if (!p)
         return TP_HTTP1_REJECT;
@@ -300,6 +301,7 @@ static bool begin_headless(struct tp_side *side, const uint8_t *data, size_t n)
 {
     struct tp_connection *c = side->conn;
     tp_side_catch_up(tp_side_other(side), c->now.peer_offset);
+    tp_side_recheck(tp_side_other(side));
     struct tp_pending *p = pair(side, &c->now);
     if (!p)
         return false;
