@@ -149,17 +149,19 @@ async function deliver(socket, request, status, headers, pieces, options) {
   if (options.encoding && options.encoding !== 'identity') head['content-encoding'] = options.encoding;
   if (framing === 'chunked') head['transfer-encoding'] = 'chunked';
   if (framing === 'length') head['content-length'] = encoded.reduce((sum, e) => sum + e.length, 0);
+  const hangAt = options.hang_after === undefined ? -1 : Math.min(options.hang_after, pieces.length - 1);
+  const cutAt = options.cut_after === undefined ? Infinity : Math.min(options.cut_after, pieces.length - 0.5);
   try {
     await wire.put(headText(status, head));
     for (let i = 0; i < pieces.length && !bodyless; i++) {
-      if (options.hang_after === i) {
+      if (i === hangAt) {
         await closed(socket);
         throw new Error('closed');
       }
       const last = i === pieces.length - 1;
       const data = framing === 'length' ? encoded[i] : await coder.add(pieces[i].bytes, last);
       const framed = frame(data, framing, last, wire.random, options.split);
-      const room = options.cut_after === undefined ? 1 : options.cut_after - i;
+      const room = cutAt - i;
       if (room < 1) {
         await wire.put(framed.subarray(0, Math.floor(framed.length * room)));
         result.end = 'cut';
