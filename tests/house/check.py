@@ -12,7 +12,7 @@ MAY_INCLUDE = {
     "include": {"include"},
     "common": {"common", "include"},
     "bpf": {"bpf"},
-    "plugins": {"include"},
+    "plugins": {"plugins", "include"},  # its own folder only: see plugin_breaches
     "collector": {"collector", "common", "include", "bpf/shared"},
     "analyzer": {"analyzer", "common", "include"},
 }
