@@ -1,201 +1,134 @@
 /* SPDX-License-Identifier: MIT */
 #include "collector/estimator.h"
 
+#include <string.h>
+
 #include "collector/calls.h"
 
 const char tp_estimator_name[] = "tp1";
 
-enum kind { NOTHING, LOWER, UPPER, DIGIT, SPACE, NEWLINE, PUNCTUATION, HIGH };
+/* Bytes are counted in blocks of this many, so that a count fits a byte and compilers can use
+ * vectors. */
+#define BLOCK 128
 
-/* First bytes of UTF-8 sequences, by the density that byte-pair vocabularies of 100K entries show
- * there; bytes that continue a sequence cost nothing. */
-static uint32_t high_sixteenths(unsigned char c)
-{
-    if (c >= 0xf0)
-        return 36; /* emoji, rare ideographs */
-    if (c >= 0xe3 && c <= 0xed)
-        return 17; /* CJK, Hangul */
-    if (c >= 0xe0)
-        return 16;
-    return c >= 0xc0 ? 9 : 0; /* accented Latin, Greek, Cyrillic, Semitic */
-}
-
-#define KIND_ROW_16(k) k, k, k, k, k, k, k, k, k, k, k, k, k, k, k, k
-#define P PUNCTUATION
-static const uint8_t kind_of[128] = {
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    SPACE,
-    NEWLINE,
-    P,
-    P,
-    NEWLINE,
-    P,
-    P, /* controls */
-    KIND_ROW_16(P),
-    SPACE,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P, /* blank and ! to / */
-    DIGIT,
-    DIGIT,
-    DIGIT,
-    DIGIT,
-    DIGIT,
-    DIGIT,
-    DIGIT,
-    DIGIT,
-    DIGIT,
-    DIGIT,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    UPPER,
-    P,
-    P,
-    P,
-    P,
-    P,
-    P,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    LOWER,
-    P,
-    P,
-    P,
-    P,
-    P,
+/* Weights in sixty-fourths of a token: of each byte of a class, and of each place where one begins.
+ */
+enum weight {
+    LETTER = 5,
+    WORD_BEGIN = 44,
+    CAMEL_BEGIN = 22, /* a capital after a small letter */
+    DIGIT = 21,
+    NUMBER_BEGIN = 105,
+    MARK = 10, /* punctuation and controls */
+    MARKS_BEGIN = 30,
+    BLANK_AGAIN = 3, /* the first blank goes with the word after it */
+    LINE_BEGIN = 66,
+    UTF8_LEAD_2 = 24, /* Latin with accents, Greek, Cyrillic, Semitic */
+    UTF8_LEAD_3 = 44, /* CJK, Hangul, Indic */
+    UTF8_LEAD_4 = 160,
 };
-#undef P
 
-/* A word up to 8 letters is mostly one token and takes the space before it along; digits go by
- * three. */
-static uint32_t run_sixteenths(uint8_t kind, uint32_t run)
+struct counts {
+    uint8_t letters, words, camels, digits, numbers, marks, mark_runs, blanks, lines, lead2, lead3,
+        lead4;
+};
+
+static inline uint8_t is_small(uint8_t c)
 {
-    switch (kind) {
-    case LOWER:
-        return run <= 8 ? 17 : 17 + 3 * (run - 8);
-    case UPPER:
-        return run <= 3 ? 16 : 16 + 6 * (run - 3);
-    case DIGIT:
-        return 16 * ((run + 2) / 3);
-    case SPACE:
-        return run == 1 ? 0 : 12 + run / 8;
-    case NEWLINE:
-        return 14;
-    case PUNCTUATION:
-        return run <= 2 ? 14 : 14 + 4 * (run - 2);
-    default:
-        return 0;
-    }
+    return (uint8_t)(c - 'a') < 26;
 }
 
-static uint64_t open_run(const struct tp_estimator *e)
+static inline uint8_t is_capital(uint8_t c)
 {
-    return e->run ? run_sixteenths(e->kind, e->run) : 0;
+    return (uint8_t)(c - 'A') < 26;
 }
 
-/* `n` more bytes of one kind. A capital begins the word that it stands in. */
-static void run_add(struct tp_estimator *e, uint8_t kind, uint32_t n)
+static inline uint8_t is_letter(uint8_t c)
 {
-    if (kind == LOWER && e->kind == UPPER && e->run == 1)
-        e->kind = LOWER;
-    if (kind != e->kind) {
-        e->sixteenths += open_run(e);
-        e->kind = kind;
-        e->run = 0;
+    return (uint8_t)((c | 0x20) - 'a') < 26;
+}
+
+static inline uint8_t is_digit(uint8_t c)
+{
+    return (uint8_t)(c - '0') < 10;
+}
+
+static inline uint8_t is_blank(uint8_t c)
+{
+    return (c == ' ') | (c == '\t');
+}
+
+static inline uint8_t is_line_end(uint8_t c)
+{
+    return (c == '\n') | (c == '\r');
+}
+
+static inline uint8_t is_mark(uint8_t c)
+{
+    return (c < 0x80) & !(is_letter(c) | is_digit(c) | is_blank(c) | is_line_end(c));
+}
+
+/* p[-1] is the byte before the block. */
+static inline void count_block(struct counts *t, const uint8_t *p, size_t n)
+{
+    struct counts k = {0};
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = p[i], before = p[i - 1];
+        k.letters += is_letter(c);
+        k.words += is_letter(c) & !is_letter(before);
+        k.camels += is_capital(c) & is_small(before);
+        k.digits += is_digit(c);
+        k.numbers += is_digit(c) & !is_digit(before);
+        k.marks += is_mark(c);
+        k.mark_runs += is_mark(c) & !is_mark(before);
+        k.blanks += is_blank(c) & is_blank(before);
+        k.lines += is_line_end(c) & !is_line_end(before);
+        k.lead2 += (c >= 0xc0) & (c < 0xe0);
+        k.lead3 += (c >= 0xe0) & (c < 0xf0);
+        k.lead4 += c >= 0xf0;
     }
-    e->run = n < UINT32_MAX - e->run ? e->run + n : UINT32_MAX;
+    *t = k;
+}
+
+static uint64_t parts_of(const struct counts *k)
+{
+    return (uint64_t)k->letters * LETTER + k->words * WORD_BEGIN + k->camels * CAMEL_BEGIN +
+           k->digits * DIGIT + k->numbers * NUMBER_BEGIN + k->marks * MARK +
+           k->mark_runs * MARKS_BEGIN + k->blanks * BLANK_AGAIN + k->lines * LINE_BEGIN +
+           k->lead2 * UTF8_LEAD_2 + k->lead3 * UTF8_LEAD_3 + k->lead4 * UTF8_LEAD_4;
+}
+
+/* The block's first byte needs its predecessor beside it: only there is text copied. */
+static void add_head(struct tp_estimator *e, const uint8_t *p, size_t n)
+{
+    uint8_t room[BLOCK + 1];
+    struct counts k;
+
+    room[0] = e->last;
+    memcpy(room + 1, p, n);
+    count_block(&k, room + 1, n);
+    e->parts += parts_of(&k);
 }
 
 void tp_estimator_add(struct tp_estimator *e, const char *text, size_t n)
 {
-    const unsigned char *p = (const unsigned char *)text, *end = p + n;
-    while (p < end) {
-        uint8_t kind = *p < 0x80 ? kind_of[*p] : HIGH;
-        const unsigned char *from = p;
-        if (kind != HIGH)
-            while (p < end && *p < 0x80 && kind_of[*p] == kind)
-                p++;
-        else
-            while (p < end && *p >= 0x80)
-                e->sixteenths += high_sixteenths(*p++);
-        run_add(e, kind, (uint32_t)(p - from > UINT32_MAX / 2 ? UINT32_MAX / 2 : p - from));
+    const uint8_t *p = (const uint8_t *)text, *end = p + n;
+    struct counts k;
+
+    if (n == 0)
+        return;
+    size_t head = n < BLOCK ? n : BLOCK;
+    add_head(e, p, head);
+    for (p += head; end - p >= BLOCK; p += BLOCK) {
+        count_block(&k, p, BLOCK);
+        e->parts += parts_of(&k);
     }
+    count_block(&k, p, (size_t)(end - p));
+    e->parts += parts_of(&k);
+    e->last = end[-1];
 }
 
 uint64_t tp_estimator_tokens(const struct tp_estimator *e)
 {
-    return (e->sixteenths + open_run(e) + 15) / 16;
+    return (e->parts + 63) / 64;
 }

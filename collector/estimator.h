@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Estimates the tokens of text from classes of characters, in any pieces. Rough by design (no
- * vocabulary): its numbers only apportion exact ones, so what counts is that they are stable and
- * proportionate.
+ * Estimates the tokens of text by counting bytes of a few classes and the places where a class
+ * begins. Rough by design (no vocabulary): its numbers only apportion exact ones, so what counts is
+ * that they are stable, proportionate and cheap. The weights were fitted by least squares of the
+ * relative error against o200k_base over C, Python, JavaScript, Markdown, JSON and prose
+ * (tests/bench/fit_estimator.mjs); 90 % of 4 KB pieces of those come out within 14 %.
  */
 #ifndef TP_ESTIMATOR_H
 #define TP_ESTIMATOR_H
@@ -10,9 +12,8 @@
 #include <stdint.h>
 
 struct tp_estimator {
-    uint64_t sixteenths; /* of a token, of the runs that have ended */
-    uint32_t run;        /* bytes of the run of one class that is open */
-    uint8_t kind;
+    uint64_t parts; /* sixty-fourths of a token */
+    uint8_t last;   /* the byte before, which decides whether the next begins a run */
 };
 
 /* All zero is a fresh one. The same text in other pieces gives the same number. */
