@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "collector/exchangecall.h"
+#include "collector/twins.h"
 
 /* Losses that no call owns are summed up here, by process, place and reason, and told now and then.
  */
@@ -25,6 +26,7 @@ struct tp_calls {
     struct loss losses[LOSSES_MAX];
     size_t loss_count;
     uint64_t ordinal, now_ns;
+    struct tp_twins twins;
 };
 
 struct tp_calls *tp_calls_new(const struct tp_calls_options *options)
@@ -267,6 +269,30 @@ static void end_call(struct tp_calls *calls, const struct tp_exchange *x,
 
 /* ---- the exchange's operations ---- */
 
+/* What both ends of one exchange agree on and bystanders hardly ever do. */
+static struct tp_hash twin_key(const struct tp_exchange *x)
+{
+    struct tp_hasher h;
+    tp_hasher_init(&h, x->calls->options.key);
+    add_string(&h, x->path ? x->path : "");
+    tp_hasher_add(&h, &x->request_bytes, sizeof(x->request_bytes));
+    return tp_hasher_end(&h);
+}
+
+/* This is the server's end of an exchange whose client's end is watched as well. */
+static bool is_twin(struct tp_exchange *x)
+{
+    struct tp_twins *twins = &x->calls->twins;
+    if (!x->request_ended)
+        return false;
+    if (!x->origin.server) {
+        tp_twins_client_end(twins, x->twin_ticket, x->end_ns);
+        return false;
+    }
+    struct tp_hash key = twin_key(x);
+    return tp_twins_take(twins, &key, x->start_ns);
+}
+
 static void *request_begin(void *cx, const struct tp_conn_origin *origin,
                            const struct tp_http_head *head, uint64_t time_ns)
 {
@@ -290,9 +316,11 @@ static void request_body(void *cx, const uint8_t *data, size_t n, uint64_t time_
 {
     struct tp_exchange *x = cx;
     (void)time_ns;
-    if (x)
-        tp_exchange_request(x, &x->calls->apis, (const char *)data, n, x->calls->options.key,
-                            x->calls->options.content);
+    if (!x)
+        return;
+    x->request_bytes += n;
+    tp_exchange_request(x, &x->calls->apis, (const char *)data, n, x->calls->options.key,
+                        x->calls->options.content);
 }
 
 static void request_hole(void *cx, uint64_t bytes)
@@ -315,6 +343,10 @@ static void request_end(void *cx, uint64_t time_ns)
     x->request_end_ns = time_ns;
     for (size_t i = 0; i < x->reading_count; i++)
         tp_call_request_end(x->readings[i]);
+    if (!x->origin.server) {
+        struct tp_hash key = twin_key(x);
+        x->twin_ticket = tp_twins_client_begin(&x->calls->twins, &key, x->start_ns);
+    }
 }
 
 static void response_begin(void *cx, const struct tp_http_head *head, uint64_t time_ns)
@@ -357,8 +389,11 @@ static void response_end(void *cx, enum tp_exchange_end why, uint64_t time_ns)
     struct tp_calls *calls = x->calls;
     x->end_ns = time_ns;
     calls->now_ns = time_ns;
-    struct tp_call *call = tp_exchange_call(x);
-    if (call) {
+    bool twin = is_twin(x);
+    struct tp_call *call = twin ? NULL : tp_exchange_call(x);
+    if (twin) {
+        calls->stats.twin_exchanges++;
+    } else if (call) {
         end_call(calls, x, call, why);
     } else {
         calls->stats.other_exchanges++;

@@ -33,6 +33,7 @@ struct tp_calls_stats {
     uint64_t calls, complete_calls, failed_calls, cancelled_calls;
     uint64_t calls_without_usage;
     uint64_t other_exchanges; /* HTTP, but no model call */
+    uint64_t twin_exchanges;  /* the server's ends of exchanges whose client's end is watched too */
     uint64_t input_tokens, cache_read_tokens, output_tokens;
     uint64_t lost_bytes;      /* within calls */
     uint64_t sink_errors;
