@@ -28,15 +28,20 @@ static bool fits(const struct tp_twins *t, size_t at, const struct tp_hash *key,
            (!t->client[at].end_ns || t->client[at].end_ns + SLACK_NS >= start_ns);
 }
 
-/* The oldest that fits: of equal requests the server answers the earlier one first. */
+/* The latest that fits: an earlier one fits what began earlier as well, so that of equal requests
+ * each finds an end. */
 bool tp_twins_take(struct tp_twins *t, const struct tp_hash *key, uint64_t start_ns)
 {
     uint64_t first = t->count > TP_TWINS_MAX ? t->count - TP_TWINS_MAX : 0;
+    size_t best = TP_TWINS_MAX;
     for (uint64_t i = first; i < t->count; i++) {
-        if (!fits(t, i % TP_TWINS_MAX, key, start_ns))
-            continue;
-        t->client[i % TP_TWINS_MAX].taken = true;
-        return true;
+        size_t at = i % TP_TWINS_MAX;
+        bool later = best == TP_TWINS_MAX || t->client[at].start_ns > t->client[best].start_ns;
+        if (later && fits(t, at, key, start_ns))
+            best = at;
     }
-    return false;
+    if (best == TP_TWINS_MAX)
+        return false;
+    t->client[best].taken = true;
+    return true;
 }

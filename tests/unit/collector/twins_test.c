@@ -42,6 +42,17 @@ Test(twins, are_used_up)
     free(t);
 }
 
+Test(twins, leave_the_earlier_client_to_the_earlier_server)
+{
+    struct tp_twins *t = no_clients();
+    struct tp_hash a = request(1);
+    tp_twins_client_begin(t, &a, 100 * MS);
+    tp_twins_client_begin(t, &a, 200 * MS);
+    cr_assert(tp_twins_take(t, &a, 210 * MS), "the later one ends first");
+    cr_assert(tp_twins_take(t, &a, 110 * MS));
+    free(t);
+}
+
 Test(twins, lie_within_the_clients_time)
 {
     struct tp_twins *t = no_clients();
