@@ -273,7 +273,7 @@ static void end_call(struct tp_calls *calls, const struct tp_exchange *x,
 static struct tp_hash twin_key(const struct tp_exchange *x)
 {
     struct tp_hasher h;
-    uint64_t body = XXH64_digest(&x->request_digest);
+    uint64_t body = XXH64_digest(x->request_digest);
     tp_hasher_init(&h, x->calls->options.key);
     add_string(&h, x->path ? x->path : "");
     tp_hasher_add(&h, &body, sizeof(body));
@@ -304,7 +304,6 @@ static void *request_begin(void *cx, const struct tp_conn_origin *origin,
         return NULL;
     }
     x->calls = calls;
-    XXH64_reset(&x->request_digest, 0);
     x->ordinal = ++calls->ordinal;
     calls->now_ns = time_ns;
     if (head)
@@ -320,7 +319,7 @@ static void request_body(void *cx, const uint8_t *data, size_t n, uint64_t time_
     (void)time_ns;
     if (!x)
         return;
-    XXH64_update(&x->request_digest, data, n);
+    XXH64_update(x->request_digest, data, n);
     tp_exchange_request(x, &x->calls->apis, (const char *)data, n, x->calls->options.key,
                         x->calls->options.content);
 }

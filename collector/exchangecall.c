@@ -15,6 +15,12 @@ struct tp_exchange *tp_exchange_new(const struct tp_conn_origin *origin, uint64_
     x->origin = *origin;
     x->start_ns = time_ns;
     x->match = TP_MATCH_SHAPE;
+    x->request_digest = XXH64_createState();
+    if (!x->request_digest) {
+        free(x);
+        return NULL;
+    }
+    XXH64_reset(x->request_digest, 0);
     return x;
 }
 
@@ -27,6 +33,7 @@ void tp_exchange_free(struct tp_exchange *x)
     free(x->server);
     free(x->path);
     free(x->session);
+    XXH64_freeState(x->request_digest);
     free(x);
 }
 

@@ -26,7 +26,7 @@ struct tp_exchange {
     bool head_seen, request_sniffed, request_ended, answered;
     bool request_hole, answer_hole;
     uint64_t lost_bytes;
-    XXH64_state_t request_digest; /* of the body, decoded */
+    XXH64_state_t *request_digest; /* of the body, decoded */
     uint64_t twin_ticket;         /* of a client's end whose request has ended */
     uint64_t start_ns, request_end_ns, response_ns, end_ns;
 };
