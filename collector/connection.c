@@ -6,6 +6,9 @@
 
 /* A stream that never showed a head is searched for one this long. */
 #define SEARCH_BYTES_MAX (16u * 1024u * 1024u)
+/* Held pieces are filled up to this, so that an answer read byte by byte is not held at many times
+ * its size. */
+#define HELD_PIECE_BYTES 256
 
 struct held_piece {
     struct tp_mark mark;
@@ -51,14 +54,17 @@ static void release_held(struct tp_connection *c)
     struct tp_mark now = c->now;
     tp_buf_init(&c->held, held.max);
     struct tp_side *answers = &c->side[c->held_direction];
+    bool paired = c->first && !c->first->gap;
     for (size_t at = 0; at < held.len;) {
         struct held_piece piece;
         memcpy(&piece, held.data + at, sizeof(piece));
         at += sizeof(piece);
         c->now = piece.mark;
+        c->releasing = paired;
         frame(answers, held.data + at, piece.length);
         at += piece.length;
     }
+    c->releasing = false;
     c->now = now;
     tp_buf_done(&held);
 }
@@ -84,16 +90,35 @@ static bool must_hold(struct tp_side *side, const uint8_t *data, size_t n)
            may_be_answer(side, data, n);
 }
 
+/* Adds to the last piece where that is small and of the same moment as offsets tell it. */
+static bool hold_more(struct tp_connection *c, const uint8_t *data, size_t n)
+{
+    struct held_piece last;
+    if (c->held.len == 0)
+        return false;
+    memcpy(&last, c->held.data + c->held_last, sizeof(last));
+    if (last.length + n > HELD_PIECE_BYTES || last.mark.peer_offset != c->now.peer_offset ||
+        tp_buf_add(&c->held, data, n))
+        return false;
+    last.length += n;
+    memcpy(c->held.data + c->held_last, &last, sizeof(last));
+    return true;
+}
+
 static bool hold(struct tp_side *side, const uint8_t *data, size_t n)
 {
     struct tp_connection *c = side->conn;
     struct held_piece piece = {c->now, n};
+    if (hold_more(c, data, n))
+        return true;
     if (c->held.len + sizeof(piece) + n > c->held.max)
         return false;
     size_t before = c->held.len;
     c->held_direction = side->direction;
-    if (tp_buf_add(&c->held, &piece, sizeof(piece)) == 0 && tp_buf_add(&c->held, data, n) == 0)
+    if (tp_buf_add(&c->held, &piece, sizeof(piece)) == 0 && tp_buf_add(&c->held, data, n) == 0) {
+        c->held_last = before;
         return true;
+    }
     c->held.len = before;
     return false;
 }
@@ -130,8 +155,8 @@ static void take(struct tp_side *side, const uint8_t *data, size_t n)
         release_held(c);
         if (!held) {
             frame(side, data, n);
-            c->dirty =
-                true; /* this answer's request may be on its way: the next answer is not its */
+            /* This answer's request may be on its way: the next answer is not its. */
+            c->dirty |= !c->early;
         }
         return;
     }
@@ -143,10 +168,11 @@ static void miss(struct tp_side *side, uint64_t bytes)
 {
     struct tp_connection *c = side->conn;
     c->owner->stats.hole_bytes[side->direction] += bytes;
+    side->untold_bytes += bytes;
     if (c->held.len)
         release_held(c);
     if (c->opaque) {
-        c->opaque_bytes += bytes;
+        c->opaque_bytes += tp_side_take_untold(side);
     } else {
         tp_http1_hole(&side->http, bytes);
         /* Pipelined, another message may begin in any hole: what follows is nobody's for sure. */
@@ -175,8 +201,14 @@ static bool held_is_older(const struct tp_side *requests, const struct tp_data_r
 
 static void settle_held(struct tp_connection *c)
 {
-    if (c->held.len && c->first)
-        release_held(c);
+    struct held_piece piece;
+    if (c->held.len == 0 || !c->first)
+        return;
+    /* Reported late, the request seems to follow what answers it. */
+    memcpy(&piece, c->held.data, sizeof(piece));
+    if (c->first->answer_from > piece.mark.offset)
+        c->first->answer_from = piece.mark.offset;
+    release_held(c);
 }
 
 /* No head in all this time: no HTTP. */
@@ -194,8 +226,10 @@ void tp_connection_data(struct tp_connection *c, const struct tp_data_record *re
 {
     struct tp_side *side = &c->side[record->direction == TP_DIR_WRITE];
     struct tp_side *other = tp_side_other(side);
-    c->now = (struct tp_mark){record->entry_ns, record->head.time_ns, record->offset,
-                              record->peer_offset};
+    c->now = (struct tp_mark){.entry_ns = record->entry_ns,
+                              .time_ns = record->head.time_ns,
+                              .offset = record->offset,
+                              .peer_offset = record->peer_offset};
     if (record->peer_offset > other->told)
         other->told = record->peer_offset;
     if (side->direction != c->held_direction && held_is_older(side, record))
@@ -213,6 +247,8 @@ void tp_connection_data(struct tp_connection *c, const struct tp_data_record *re
         take(side, payload + late, n);
     if (side->direction != c->held_direction)
         settle_held(c);
+    side->last_offset = record->offset;
+    side->last_peer = record->peer_offset;
     check_opaque(c);
 }
 
@@ -223,11 +259,9 @@ static void end_pending(struct tp_connection *c, struct tp_pending *p, enum tp_e
     if (!p->response_done) {
         p->why = c->dirty && !p->answered ? TP_END_LOST : why;
         p->end_ns = c->now.time_ns;
-        if (p->why == TP_END_LOST && !p->gap) {
-            struct tp_side *answers = &c->side[!c->request_direction];
-            c->owner->ops->response_hole(p->x, answers->gap_bytes);
-            answers->gap_bytes = 0;
-        }
+        if (p->why == TP_END_LOST && !p->gap)
+            c->owner->ops->response_hole(p->x,
+                                         tp_side_take_untold(&c->side[!c->request_direction]));
     }
     tp_pending_deliver(c, p);
 }
@@ -246,7 +280,7 @@ void tp_connection_end(struct tp_connection *c, enum tp_exchange_end why, bool e
     while (c->first)
         end_pending(c, c->first, why);
     for (int d = 0; d < 2; d++) {
-        tell_loss(c, "http", "hole between messages", c->side[d].gap_bytes);
+        tell_loss(c, "http", "hole between messages", tp_side_take_untold(&c->side[d]));
         tell_loss(c, "http", "no head found", c->side[d].skipped_bytes);
         tp_http1_done(&c->side[d].http);
     }

@@ -17,13 +17,15 @@
 struct tp_pending {
     struct tp_pending *next;
     void *x;              /* the consumer's */
-    uint64_t start;       /* requests' offset: it began here, or a record before */
+    uint64_t start;       /* requests' offset: it began here; a gap: it may have, from here on */
     uint64_t answer_from; /* answers' offset: no byte of its answer is before this */
     bool gap;             /* stands for requests that may have fallen into a hole here */
     bool certain;         /* gap: at least one did */
     bool no_body;         /* HEAD: the answer has none */
     bool connect;
-    bool orphan; /* the request was lost: there is only an answer */
+    bool orphan;   /* the request was lost: there is only an answer */
+    bool early;    /* the answer overtook the rest of the request's head: that head is not told */
+    bool shadowed; /* a request lost before this one may own its answer: the answer is marked */
     bool request_done;
     bool answered; /* the answer began */
     bool response_done;
@@ -34,20 +36,22 @@ struct tp_pending {
 struct tp_mark {
     uint64_t entry_ns, time_ns;
     uint64_t offset, peer_offset; /* of the record */
+    uint64_t at;                  /* the byte's own offset */
 };
 
 struct tp_side {
     struct tp_connection *conn;
     enum tp_direction direction;
     struct tp_http1 http;
-    uint64_t position;          /* next byte's offset */
-    uint64_t told;              /* the other side's records say that this many bytes went by */
-    struct tp_mark mark;        /* where the head at hand began */
-    struct tp_pending *current; /* whose message is open */
+    uint64_t position;               /* next byte's offset */
+    uint64_t told;                   /* the other side's records say that this many bytes went by */
+    uint64_t last_offset, last_peer; /* of the latest record */
+    struct tp_mark mark;             /* where the head at hand began */
+    struct tp_pending *current;      /* whose message is open */
     struct tp_decoder *decoder;
     const char *undecodable; /* why the rest of this body cannot be decoded */
     uint64_t undecoded_bytes;
-    uint64_t gap_bytes;     /* missing between messages, not told to anyone yet */
+    uint64_t untold_bytes; /* missing, and not told to anyone yet: every hole passes through here */
     uint64_t skipped_bytes; /* seen, but belonging to nothing */
     bool had_gap;
     bool had_head;
@@ -61,14 +65,18 @@ struct tp_connection {
     int request_direction;  /* -1: not known yet */
     struct tp_pending *first, **last_next;
     size_t pending_count;
-    bool dirty;         /* answers: a head or an end may have been missed */
-    bool pipelined;     /* a request was sent before the answer to the one before was whole */
-    bool tunnel;        /* CONNECT was granted */
+    bool dirty;     /* answers: a head or an end may have been missed */
+    bool pipelined; /* a request was sent before the answer to the one before was whole */
+    bool rolling;   /* ... and that while answers came in: it may never be quiet */
+    bool releasing; /* held answers are framed: their peer offsets are from before the request */
+    bool tunnel;    /* CONNECT was granted */
     const char *opaque; /* why this is no HTTP/1, or NULL */
     uint64_t opaque_bytes;
     struct tp_mark now; /* the record at hand */
+    struct tp_pending *early;
     enum tp_direction held_direction;
     struct tp_buf held; /* answers that came before their request: struct tp_mark, length, bytes */
+    size_t held_last;   /* where the last of them stands */
 };
 
 /* Shared by all connections. */
@@ -107,6 +115,8 @@ void tp_connection_set_role(struct tp_connection *c, enum tp_direction requests)
 /* Before bytes of this side are framed: ends a message that can be shown to be over. */
 void tp_side_recheck(struct tp_side *side);
 void tp_side_close_body(struct tp_side *side, bool lost);
+/* Takes the bytes that nobody was told of; whoever calls tells them. */
+uint64_t tp_side_take_untold(struct tp_side *side);
 
 /* ---- pairing.c: the queue of pending exchanges ---- */
 
@@ -116,6 +126,12 @@ struct tp_pending *tp_pending_add(struct tp_connection *c);
 void tp_pending_add_gap(struct tp_connection *c, uint64_t offset, bool certain);
 /* Is there one that waits for an answer or is in the midst of one? */
 bool tp_pending_live(const struct tp_connection *c);
+/* Is there a gap that no answer was found for? */
+bool tp_pending_has_gap(const struct tp_connection *c);
+/* Does a request that begins now, with `peer` bytes of answers gone by, overlap with one before? */
+bool tp_pending_overlaps(const struct tp_connection *c, uint64_t peer);
+/* ... and did answers come in between? */
+bool tp_pending_rolls(const struct tp_connection *c, uint64_t peer);
 /* The request whose answer begins at answers' offset `from`, in a record with peer offset `peer`;
  * those that it shows to be lost end. NULL: none that we saw. */
 struct tp_pending *tp_pending_select(struct tp_connection *c, uint64_t from, uint64_t peer);
@@ -124,6 +140,13 @@ struct tp_pending *tp_pending_select(struct tp_connection *c, uint64_t from, uin
 struct tp_pending *tp_pending_owner(const struct tp_connection *c, uint64_t from, uint64_t peer);
 /* A pending exchange for an answer whose request was lost. NULL without memory. */
 struct tp_pending *tp_pending_orphan(struct tp_connection *c);
+/* One for an answer that came before its request's head was whole: the request is received yet.
+ * NULL where no such head is being received. */
+struct tp_pending *tp_pending_early(struct tp_connection *c, uint64_t peer);
+/* The early one whose head begins at `start`, which is whole now; or NULL. */
+struct tp_pending *tp_pending_adopt(struct tp_connection *c, uint64_t start);
+/* The head of the early one, if any, will not come. */
+void tp_pending_disown(struct tp_connection *c);
 /* All that are live end as lost. */
 void tp_pending_lose_all(struct tp_connection *c);
 /* The answer is over: the exchange ends, at once or when its request does. */

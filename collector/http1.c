@@ -68,6 +68,8 @@ static void go_loose(struct tp_http1 *f)
 /* The framing breaks the rules though nothing is missing. */
 static void break_framing(struct tp_http1 *f)
 {
+    if (!f->guessed)
+        f->lost_at = f->at;
     if (!f->unsure)
         f->ops->hole(f->cx, 0);
     go_loose(f);
@@ -103,6 +105,7 @@ static void begin_body(struct tp_http1 *f, const struct tp_head *head)
 static void give_up_head(struct tp_http1 *f, size_t n)
 {
     f->state = TP_HTTP1_SKIP;
+    f->lost_at = f->at;
     f->ops->gap(f->cx, 0);
     f->ops->skipped(f->cx, n);
 }
@@ -143,10 +146,10 @@ static size_t take_head(struct tp_http1 *f, const uint8_t *data, size_t n)
 /* ---- one step of each state: takes some of the bytes; 0 in the same state: more are needed ----
  */
 
-static void mark_once(struct tp_http1 *f)
+static void mark_once(struct tp_http1 *f, size_t skip)
 {
     if (!f->marked)
-        f->ops->mark(f->cx);
+        f->ops->mark(f->cx, f->at + skip);
     f->marked = true;
 }
 
@@ -159,7 +162,7 @@ static size_t step_start(struct tp_http1 *f, const uint8_t *data, size_t n)
         if (blank)
             return blank;
     }
-    mark_once(f);
+    mark_once(f, 0);
     size_t len = 0;
     enum tp_probe probe = tp_probe_head(&f->probe, f->role, false, data, n, &len);
     if (probe == TP_PROBE_YES && len <= f->head_bytes_max)
@@ -177,9 +180,13 @@ static size_t step_start(struct tp_http1 *f, const uint8_t *data, size_t n)
     return n;
 }
 
-static enum tp_probe probe_head(struct tp_http1 *f, const uint8_t *data, size_t n, size_t *ret_len)
+/* Probes at data + skip, where a head may or may not stand. */
+static enum tp_probe probe_head(struct tp_http1 *f, const uint8_t *data, size_t n, size_t skip,
+                                size_t *ret_len)
 {
-    mark_once(f);
+    mark_once(f, skip);
+    data += skip;
+    n -= skip;
     enum tp_probe probe = tp_probe_head(&f->probe, f->role, true, data, n, ret_len);
     if (probe == TP_PROBE_YES && *ret_len > SEARCH_HEAD_BYTES_MAX)
         probe = TP_PROBE_NO;
@@ -195,7 +202,7 @@ static enum tp_probe probe_head(struct tp_http1 *f, const uint8_t *data, size_t 
 static size_t step_doubt(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     size_t len = 0;
-    enum tp_probe probe = probe_head(f, data, n, &len);
+    enum tp_probe probe = probe_head(f, data, n, 0, &len);
     if (probe == TP_PROBE_NO)
         f->state = f->doubted;
     if (probe != TP_PROBE_YES)
@@ -373,7 +380,7 @@ static size_t step_search(struct tp_http1 *f, const uint8_t *data, size_t n)
         }
         len = 1;
         if (data[i] != '\r' && next_candidate(f, data, i + 1, i) == i)
-            probe = probe_head(f, data + i, n - i, &len);
+            probe = probe_head(f, data, n, i, &len);
         if (probe != TP_PROBE_NO) {
             pass(f, data, i);
             return probe == TP_PROBE_YES ? i + take_head(f, data + i, len) : i;
@@ -387,7 +394,7 @@ static size_t step_search(struct tp_http1 *f, const uint8_t *data, size_t n)
 static size_t step_gap(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     size_t len = 0;
-    enum tp_probe probe = f->gap ? probe_head(f, data, n, &len) : TP_PROBE_NO;
+    enum tp_probe probe = f->gap ? probe_head(f, data, n, 0, &len) : TP_PROBE_NO;
     if (probe == TP_PROBE_MORE)
         return 0;
     if (probe == TP_PROBE_YES)
@@ -425,6 +432,7 @@ static size_t run(struct tp_http1 *f, const uint8_t *data, size_t n)
         if (took == 0 && f->state == before)
             break;
         used += took;
+        f->at += took;
     }
     return used;
 }
@@ -467,6 +475,9 @@ static void let_go(struct tp_http1 *f)
     bool body = f->state == TP_HTTP1_LOOSE;
     if (f->held.len && (body || !f->open))
         pass(f, f->held.data, f->held.len);
+    else if (f->state == TP_HTTP1_DOUBT && f->held.len)
+        f->ops->skipped(f->cx, f->held.len);
+    f->at += f->held.len;
     tp_buf_done(&f->held);
     forget_probe(f);
 }
@@ -507,6 +518,9 @@ static void hole_in_chunks(struct tp_http1 *f, uint64_t bytes)
 void tp_http1_hole(struct tp_http1 *f, uint64_t bytes)
 {
     let_go(f);
+    if (!f->guessed)
+        f->lost_at = f->at;
+    f->at += bytes;
     switch (f->state) {
     case TP_HTTP1_OPAQUE:
         break;
@@ -560,4 +574,9 @@ bool tp_http1_unsure(const struct tp_http1 *f)
 bool tp_http1_idle(const struct tp_http1 *f)
 {
     return f->state == TP_HTTP1_START && f->held.len == 0;
+}
+
+bool tp_http1_in_head(const struct tp_http1 *f)
+{
+    return f->state == TP_HTTP1_START && f->marked && f->held.len > 0;
 }

@@ -21,8 +21,8 @@ enum tp_http1_verdict {
 
 /* A message lives from head() or stray() to end(). */
 struct tp_http1_ops {
-    /* The first byte of what may become a head is in the piece at hand. */
-    void (*mark)(void *cx);
+    /* The first byte of what may become a head is in the piece at hand, at stream offset `at`. */
+    void (*mark)(void *cx, uint64_t at);
     enum tp_http1_verdict (*head)(void *cx, const struct tp_head *head);
     void (*body)(void *cx, const uint8_t *data, size_t n);
     /* Bytes of this message are missing; 0: something is, of unknown length. */
@@ -59,16 +59,19 @@ struct tp_http1 {
     enum tp_http1_state state;
     enum tp_http1_state doubted; /* DOUBT: the state that the head asks for */
     enum tp_http1_role role;
-    bool open;   /* in a message */
-    bool fresh;  /* nothing was taken since the hole */
+    bool open;    /* in a message */
+    bool fresh;   /* nothing was taken since the hole */
     bool guessed; /* the message at hand was unsure once: its end may be another's */
-    bool unsure; /* back in step by guess: one more boundary proves it */
-    bool gap;    /* GAP: because bytes are missing */
+    bool unsure;  /* back in step by guess: one more boundary proves it */
+    bool gap;     /* GAP: because bytes are missing */
     bool marked;
     bool busy; /* in tp_http1_feed */
     size_t head_bytes_max;
     size_t trailer_bytes;
     uint64_t left; /* of the body or the chunk */
+    uint64_t at;   /* stream offset of the next byte to be judged; what is held back follows it */
+    uint64_t lost_at; /* since here the framing may be wrong: where the first hole of the message,
+                         or the last one between messages, began */
     struct tp_head_probe probe;
     struct tp_buf held; /* what cannot be judged before more comes */
 };
@@ -92,6 +95,8 @@ void tp_http1_abandon(struct tp_http1 *f, bool at_head);
 
 /* In a message, but not sure where in it. */
 bool tp_http1_unsure(const struct tp_http1 *f);
+/* In a head of which some was seen. */
+bool tp_http1_in_head(const struct tp_http1 *f);
 /* Between messages, with nothing of the next one seen. */
 bool tp_http1_idle(const struct tp_http1 *f);
 

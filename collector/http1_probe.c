@@ -7,6 +7,7 @@
 #define EARLY_BYTES 256 /* of an unfinished first line, this much is looked at */
 #define REASON_BYTES_MAX 64
 #define EXTENSION_BYTES_MAX 256
+#define TRAILER_BYTES_MAX 4096 /* as many as are held back while a guess is judged */
 
 int tp_hex_value(uint8_t c)
 {
@@ -71,7 +72,8 @@ static bool method_is_known(const uint8_t *p, size_t n, bool whole)
     static const char *const methods[] = {"GET",    "POST",    "PUT",   "HEAD",   "PATCH",
                                           "DELETE", "OPTIONS", "TRACE", "CONNECT"};
     for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-        if ((whole ? strlen(methods[i]) == n : strlen(methods[i]) >= n) && memcmp(methods[i], p, n) == 0)
+        if ((whole ? strlen(methods[i]) == n : strlen(methods[i]) >= n) &&
+            memcmp(methods[i], p, n) == 0)
             return true;
     return false;
 }
@@ -188,6 +190,31 @@ static enum tp_probe probe_size_end(const uint8_t *p, size_t n, size_t *at)
     return i - *at + 2 > EXTENSION_BYTES_MAX ? TP_PROBE_NO : probe;
 }
 
+/* Fields and an empty line (RFC 9112, 7.1.2); *at moves behind them. */
+static enum tp_probe probe_trailer(const uint8_t *p, size_t n, size_t *at)
+{
+    for (size_t i = *at; i - *at < TRAILER_BYTES_MAX;) {
+        enum tp_probe probe = probe_pattern(p + i, n - i, "\r\n");
+        if (probe == TP_PROBE_YES)
+            *at = i + 2;
+        if (probe != TP_PROBE_NO)
+            return probe;
+        const uint8_t *lf = memchr(p + i, '\n', n - i);
+        size_t len = lf ? (size_t)(lf - (p + i)) : n - i;
+        size_t name = 0;
+        while (name < len && is_token_char(p[i + name]))
+            name++;
+        if (name == 0 || (name < len && p[i + name] != ':'))
+            return TP_PROBE_NO;
+        if (!lf)
+            return TP_PROBE_MORE;
+        if (name == len || p[i + len - 1] != '\r')
+            return TP_PROBE_NO;
+        i += len + 1;
+    }
+    return TP_PROBE_NO;
+}
+
 enum tp_probe tp_probe_chunk(const uint8_t *data, size_t n, bool fresh, size_t *ret_len,
                              uint64_t *ret_size)
 {
@@ -212,12 +239,11 @@ enum tp_probe tp_probe_chunk(const uint8_t *data, size_t n, bool fresh, size_t *
     probe = probe_size_end(data, n, &i);
     if (probe != TP_PROBE_YES)
         return probe;
-    /* What must follow, as far as it is at hand: the last CRLF, or the one behind the data. */
+    /* What must follow, as far as it is at hand: the trailer, or the CRLF behind the data. */
     if (size == 0) {
-        probe = probe_pattern(data + i, n - i, "\r\n");
+        probe = probe_trailer(data, n, &i);
         if (probe != TP_PROBE_YES)
             return probe;
-        i += 2;
     } else if (n - i > size &&
                probe_pattern(data + i + size, n - i - size, "\r\n") == TP_PROBE_NO) {
         return TP_PROBE_NO;

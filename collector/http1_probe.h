@@ -27,8 +27,8 @@ enum tp_probe tp_probe_head(struct tp_head_probe *state, enum tp_http1_role role
                             const uint8_t *data, size_t n, size_t *ret_len);
 
 /* Is data[0..n) CRLF hex [;ext] CRLF, or its beginning? `fresh`: directly after a hole, where the
- * first CRLF may be missing in part or whole. A size of 0 wants the body's last CRLF too. YES:
- * *ret_len bytes up to the chunk's data, *ret_size bytes of data. */
+ * first CRLF may be missing in part or whole. A size of 0 wants the trailer and the last CRLF too.
+ * YES: *ret_len bytes up to the chunk's data, *ret_size bytes of data. */
 enum tp_probe tp_probe_chunk(const uint8_t *data, size_t n, bool fresh, size_t *ret_len,
                              uint64_t *ret_size);
 

@@ -70,6 +70,7 @@ static void on_hole(void *cx, uint64_t bytes)
     struct tp_side *side = cx;
     if (!side->current)
         return;
+    side->untold_bytes -= bytes < side->untold_bytes ? bytes : side->untold_bytes;
     tell_hole(side, bytes);
     if (side->decoder && !side->undecodable)
         side->undecodable = "after a hole";
@@ -82,6 +83,13 @@ static void open_body(struct tp_side *side, const struct tp_head *head)
                              limits->decoded_ratio_max, limits->decoded_bytes_max, tell_body, side);
     if (err)
         side->undecodable = err == -ENOTSUP ? "unknown coding" : "no memory";
+}
+
+uint64_t tp_side_take_untold(struct tp_side *side)
+{
+    uint64_t bytes = side->untold_bytes;
+    side->untold_bytes = 0;
+    return bytes;
 }
 
 void tp_side_close_body(struct tp_side *side, bool lost)
@@ -101,10 +109,11 @@ void tp_side_close_body(struct tp_side *side, bool lost)
 
 /* ---- heads ---- */
 
-static void on_mark(void *cx)
+static void on_mark(void *cx, uint64_t at)
 {
     struct tp_side *side = cx;
     side->mark = side->conn->now;
+    side->mark.at = at;
 }
 
 void tp_connection_set_role(struct tp_connection *c, enum tp_direction requests)
@@ -119,50 +128,92 @@ void tp_connection_set_role(struct tp_connection *c, enum tp_direction requests)
     c->dirty = answering->had_gap;
 }
 
+/* Bytes of an earlier request stand in the same record: this one did not wait for its answer. (More
+ * than the empty lines that may stand before a request.) */
+static bool shares_record(const struct tp_mark *mark)
+{
+    return mark->at > mark->offset + 4;
+}
+
+/* Answers came after all that was asked before this request, and before it: where requests do not
+ * roll, each of those has been answered. Told by offsets alone, whatever was lost. */
+static bool is_quiet(const struct tp_side *answers, const struct tp_mark *mark)
+{
+    return answers->last_peer >= mark->at && answers->last_offset < mark->peer_offset &&
+           !answers->conn->rolling;
+}
+
 /* A request begins while answers are outstanding: either it is pipelined, or the answers' ends were
  * missed. */
-static void settle_answers(struct tp_connection *c, struct tp_side *answers, uint64_t from)
+static void settle_answers(struct tp_connection *c, struct tp_side *answers,
+                           const struct tp_mark *mark)
 {
     struct tp_pending *open = answers->current;
+    uint64_t from = mark->peer_offset;
     bool sure = !c->dirty && !tp_http1_unsure(&answers->http) && !(open && open->orphan);
     if (sure) {
         c->pipelined |= tp_pending_live(c);
+        c->rolling |= tp_pending_rolls(c, from);
         return;
     }
-    if (c->pipelined)
+    c->pipelined |= tp_pending_overlaps(c, from) || shares_record(mark);
+    if (c->pipelined && !is_quiet(answers, mark))
         return;
-    bool at_head = answers->position == from;
+    bool at_head = answers->http.at == from;
     tp_http1_abandon(&answers->http, at_head);
     tp_pending_lose_all(c);
     c->dirty = !at_head;
 }
 
-static enum tp_http1_verdict begin_request(struct tp_side *side, const struct tp_head *head)
+/* A hole before this request may hide another one that waits for the answer that comes next. */
+static bool is_shadowed(struct tp_connection *c, const struct tp_side *answers,
+                        const struct tp_mark *mark)
+{
+    return tp_pending_has_gap(c) && !is_quiet(answers, mark);
+}
+
+/* Bytes that went missing between answers, and that no exchange took. */
+static void tell_gap(struct tp_side *side)
+{
+    uint64_t bytes = tp_side_take_untold(side);
+    if (bytes)
+        tell_loss(side->conn, "http", "hole between messages", bytes);
+}
+
+static struct tp_pending *new_request(struct tp_side *side, const struct tp_head *head)
 {
     struct tp_connection *c = side->conn;
+    struct tp_pending *p = tp_pending_adopt(c, side->mark.at);
+    if (p)
+        return p;
     struct tp_side *answers = tp_side_other(side);
-    tp_side_catch_up(answers, side->mark.peer_offset);
-    settle_answers(c, answers, side->mark.peer_offset);
-    struct tp_pending *p = tp_pending_add(c);
+    bool shadowed = is_shadowed(c, answers, &side->mark);
+    settle_answers(c, answers, &side->mark);
+    if (!tp_pending_live(c))
+        tell_gap(answers);
+    p = tp_pending_add(c);
     if (!p)
-        return TP_HTTP1_REJECT;
-    p->start = side->mark.offset;
+        return NULL;
+    p->start = side->mark.at;
     p->answer_from = side->mark.peer_offset;
-    p->no_body = strcmp(head->http.method, "HEAD") == 0;
-    p->connect = strcmp(head->http.method, "CONNECT") == 0;
+    p->shadowed = shadowed;
     p->x = ops_of(side)->request_begin(c->owner->cx, &c->origin, &head->http, side->mark.entry_ns);
     c->owner->stats.exchanges++;
+    return p;
+}
+
+static enum tp_http1_verdict begin_request(struct tp_side *side, const struct tp_head *head)
+{
+    struct tp_side *answers = tp_side_other(side);
+    tp_side_catch_up(answers, side->mark.peer_offset);
+    struct tp_pending *p = new_request(side, head);
+    if (!p)
+        return TP_HTTP1_REJECT;
+    p->no_body = strcmp(head->http.method, "HEAD") == 0;
+    p->connect = strcmp(head->http.method, "CONNECT") == 0;
     side->current = p;
     open_body(side, head);
     return TP_HTTP1_FRAMED;
-}
-
-/* Bytes that went missing before this answer and that no lost exchange took. */
-static void tell_gap(struct tp_side *side)
-{
-    if (side->gap_bytes)
-        tell_loss(side->conn, "http", "hole between messages", side->gap_bytes);
-    side->gap_bytes = 0;
 }
 
 static struct tp_pending *pair(struct tp_side *side, const struct tp_mark *at)
@@ -170,10 +221,17 @@ static struct tp_pending *pair(struct tp_side *side, const struct tp_mark *at)
     struct tp_connection *c = side->conn;
     struct tp_pending *p = tp_pending_select(c, at->offset, at->peer_offset);
     if (!p)
+        p = tp_pending_early(c, at->peer_offset);
+    if (!p)
         p = tp_pending_orphan(c);
-    if (p)
-        p->answered = true;
+    if (!p)
+        return NULL;
+    p->answered = true;
     side->current = p;
+    /* What is missing since its request began and fell to no one else is missing from this answer.
+     */
+    if (side->untold_bytes || p->shadowed)
+        ops_of(side)->response_hole(p->x, tp_side_take_untold(side));
     return p;
 }
 
@@ -206,7 +264,6 @@ static enum tp_http1_verdict begin_response(struct tp_side *side, const struct t
     struct tp_pending *p = pair(side, &side->mark);
     if (!p)
         return TP_HTTP1_REJECT;
-    tell_gap(side);
     ops_of(side)->response_begin(p->x, &head->http, side->conn->now.time_ns);
     return frame_answer(side, p, head);
 }
@@ -230,7 +287,7 @@ static void on_end(void *cx, bool lost)
     struct tp_pending *p = side->current;
     bool unsure = lost || side->http.guessed;
     if (unsure && is_requests(side))
-        tp_pending_add_gap(c, side->position, false);
+        tp_pending_add_gap(c, side->http.lost_at, false);
     else if (unsure)
         c->dirty = true;
     if (!p)
@@ -253,14 +310,15 @@ static void on_gap(void *cx, uint64_t bytes)
 {
     struct tp_side *side = cx;
     struct tp_connection *c = side->conn;
-    side->gap_bytes += bytes;
     side->had_gap = true;
     if (c->request_direction < 0)
         return;
-    if (is_requests(side))
-        tp_pending_add_gap(c, side->position, bytes > 0);
-    else
+    if (!is_requests(side)) {
         c->dirty = true;
+        return;
+    }
+    tp_pending_disown(c);
+    tp_pending_add_gap(c, side->http.lost_at, bytes > 0);
 }
 
 static bool begins_with(const uint8_t *data, size_t n, const char *s)
@@ -306,8 +364,7 @@ static bool begin_headless(struct tp_side *side, const uint8_t *data, size_t n)
     if (!p)
         return false;
     ops_of(side)->response_begin(p->x, NULL, c->now.time_ns);
-    ops_of(side)->response_hole(p->x, side->gap_bytes);
-    side->gap_bytes = 0;
+    ops_of(side)->response_hole(p->x, 0);
     if (is_binary(data, n))
         side->undecodable = "head lost";
     return true;
@@ -366,7 +423,7 @@ static void recheck_answers(struct tp_side *side)
     struct tp_connection *c = side->conn;
     tp_side_catch_up(tp_side_other(side), c->now.peer_offset);
     struct tp_pending *open = side->current;
-    struct tp_pending *owner = tp_pending_owner(c, side->position, c->now.peer_offset);
+    struct tp_pending *owner = tp_pending_owner(c, side->http.at, c->now.peer_offset);
     if (owner && owner != open)
         tp_http1_abandon(&side->http, false);
 }

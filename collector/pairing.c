@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define PENDING_MAX 1024
+#define ANSWER_BYTES_MIN 16 /* "HTTP/1.1 204\r\n\r\n" */
 
 static bool is_live(const struct tp_pending *p)
 {
@@ -14,6 +15,30 @@ bool tp_pending_live(const struct tp_connection *c)
 {
     for (const struct tp_pending *p = c->first; p; p = p->next)
         if (is_live(p) && !p->gap)
+            return true;
+    return false;
+}
+
+bool tp_pending_has_gap(const struct tp_connection *c)
+{
+    for (const struct tp_pending *p = c->first; p; p = p->next)
+        if (is_live(p) && p->gap)
+            return true;
+    return false;
+}
+
+bool tp_pending_overlaps(const struct tp_connection *c, uint64_t peer)
+{
+    for (const struct tp_pending *p = c->first; p; p = p->next)
+        if (is_live(p) && !p->gap && peer < p->answer_from + ANSWER_BYTES_MIN)
+            return true;
+    return false;
+}
+
+bool tp_pending_rolls(const struct tp_connection *c, uint64_t peer)
+{
+    for (const struct tp_pending *p = c->first; p; p = p->next)
+        if (is_live(p) && !p->gap && p->answer_from < peer)
             return true;
     return false;
 }
@@ -30,6 +55,8 @@ static void unlink_pending(struct tp_connection *c, struct tp_pending *p)
     for (int d = 0; d < 2; d++)
         if (c->side[d].current == p)
             c->side[d].current = NULL;
+    if (c->early == p)
+        c->early = NULL;
     free(p);
 }
 
@@ -54,17 +81,15 @@ void tp_pending_finish(struct tp_connection *c, struct tp_pending *p, enum tp_ex
         tp_http1_abandon(&requests->http, false);
         return;
     }
-    if (p->request_done || requests->current != p)
+    if (p->request_done || (requests->current != p && !p->early))
         tp_pending_deliver(c, p);
 }
 
 static void lose(struct tp_connection *c, struct tp_pending *p)
 {
     struct tp_side *answers = &c->side[!c->request_direction];
-    if (!p->gap) {
-        c->owner->ops->response_hole(p->x, answers->gap_bytes);
-        answers->gap_bytes = 0;
-    }
+    if (!p->gap)
+        c->owner->ops->response_hole(p->x, tp_side_take_untold(answers));
     p->response_done = true;
     p->why = TP_END_LOST;
     p->end_ns = c->now.time_ns;
@@ -154,8 +179,10 @@ static void lose_ambiguous(struct tp_connection *c, uint64_t peer)
 struct tp_pending *tp_pending_select(struct tp_connection *c, uint64_t from, uint64_t peer)
 {
     struct tp_pending *first = first_live(c);
-    if (!c->dirty && (!first || !first->gap))
-        return first && first->start <= peer && first->answer_from <= from ? first : NULL;
+    if (!c->dirty && (!first || !first->gap)) {
+        bool fits = first && first->start < peer && first->answer_from <= from;
+        return fits || c->releasing ? first : NULL;
+    }
     struct tp_pending *owner = tp_pending_owner(c, from, peer);
     /* No answer was missed, and the lost request has had none: the next one did not wait for it. */
     c->pipelined |= !c->dirty && first->certain && owner && owner != first;
@@ -174,6 +201,13 @@ struct tp_pending *tp_pending_select(struct tp_connection *c, uint64_t from, uin
     return NULL;
 }
 
+static void begin_headless_request(struct tp_connection *c, struct tp_pending *p, uint64_t missing)
+{
+    p->x = c->owner->ops->request_begin(c->owner->cx, &c->origin, NULL, c->now.time_ns);
+    c->owner->stats.exchanges++;
+    c->owner->ops->request_hole(p->x, missing);
+}
+
 struct tp_pending *tp_pending_orphan(struct tp_connection *c)
 {
     struct tp_side *requests = &c->side[c->request_direction];
@@ -181,10 +215,46 @@ struct tp_pending *tp_pending_orphan(struct tp_connection *c)
     if (!p)
         return NULL;
     p->orphan = p->request_done = true;
-    p->x = c->owner->ops->request_begin(c->owner->cx, &c->origin, NULL, c->now.time_ns);
-    c->owner->stats.exchanges++;
-    c->owner->ops->request_hole(p->x, requests->gap_bytes);
-    requests->gap_bytes = 0;
+    begin_headless_request(c, p, tp_side_take_untold(requests));
     c->owner->ops->request_end(p->x, c->now.time_ns);
     return p;
+}
+
+struct tp_pending *tp_pending_early(struct tp_connection *c, uint64_t peer)
+{
+    const struct tp_side *requests = &c->side[c->request_direction];
+    if (c->early || !tp_http1_in_head(&requests->http) || requests->mark.at >= peer)
+        return NULL;
+    struct tp_pending *p = tp_pending_add(c);
+    if (!p)
+        return NULL;
+    p->early = true;
+    p->start = requests->mark.at;
+    p->answer_from = requests->mark.peer_offset;
+    c->early = p;
+    begin_headless_request(c, p, 0);
+    return p;
+}
+
+struct tp_pending *tp_pending_adopt(struct tp_connection *c, uint64_t start)
+{
+    struct tp_pending *p = c->early;
+    if (!p || p->start != start)
+        return NULL;
+    c->early = NULL;
+    p->early = false;
+    return p;
+}
+
+void tp_pending_disown(struct tp_connection *c)
+{
+    struct tp_pending *p = c->early;
+    if (!p)
+        return;
+    c->early = NULL;
+    p->early = false;
+    p->request_done = true;
+    c->owner->ops->request_end(p->x, c->now.time_ns);
+    if (p->response_done)
+        tp_pending_deliver(c, p);
 }

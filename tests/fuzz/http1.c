@@ -9,9 +9,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int open_messages;
 
-static void on_mark(void *cx)
+static void on_mark(void *cx, uint64_t at)
 {
     (void)cx;
+    (void)at;
 }
 
 static enum tp_http1_verdict on_head(void *cx, const struct tp_head *head)

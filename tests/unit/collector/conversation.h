@@ -11,8 +11,9 @@
 struct conversation_result {
     char problem[400]; /* empty: all well */
     size_t messages, exchanges, exact, touched, marked, orphans;
-    size_t ambiguous;              /* untouched, but given up */
-    size_t mixed; /* pipelined and marked, yet with bytes of another message */
+    size_t ambiguous; /* untouched, but given up: pipelined ones only */
+    size_t doubted;   /* untouched and exact, but marked: the pairing is likely, not proven */
+    size_t mixed;     /* pipelined and marked, yet with bytes of another message */
     size_t tags_seen, tags_missed; /* pieces of answers that were not dropped: told, not told */
 };
 

@@ -80,12 +80,19 @@ static void request_body(void *x, const uint8_t *data, size_t n, uint64_t time_n
     add_body(s, &s->request, data, n);
 }
 
+static void add_hole(struct seen *s, struct seen_message *m, uint64_t bytes)
+{
+    s->log->misuses += s->over;
+    m->holes++;
+    m->hole_bytes += bytes;
+    if (s->log->show_holes && m->body.len > 0)
+        tp_buf_add(&m->body, "", 1);
+}
+
 static void request_hole(void *x, uint64_t bytes)
 {
     struct seen *s = x;
-    s->log->misuses += s->over;
-    s->request.holes++;
-    s->request.hole_bytes += bytes;
+    add_hole(s, &s->request, bytes);
 }
 
 static void request_end(void *x, uint64_t time_ns)
@@ -119,9 +126,7 @@ static void response_body(void *x, const uint8_t *data, size_t n, uint64_t time_
 static void response_hole(void *x, uint64_t bytes)
 {
     struct seen *s = x;
-    s->log->misuses += s->over;
-    s->response.holes++;
-    s->response.hole_bytes += bytes;
+    add_hole(s, &s->response, bytes);
 }
 
 static void response_end(void *x, enum tp_exchange_end why, uint64_t time_ns)

@@ -37,7 +37,8 @@ struct exchange_log {
     size_t losses;
     uint64_t lost_bytes;
     char last_where[32], last_why[64];
-    bool discard; /* keep no bodies */
+    bool discard;    /* keep no bodies */
+    bool show_holes; /* a NUL stands in the body where bytes are missing */
 };
 
 extern const struct tp_exchange_ops exchange_log_ops;
