@@ -13,7 +13,7 @@
 const volatile tp_u64 wake_bytes = 4 * 1024 * 1024;
 
 struct tp_copy {
-    tp_u64 pid_tgid;
+    tp_u64 own_ids;
     tp_u64 conn;
     tp_u64 generation;
     tp_u64 entry_ns;
@@ -46,7 +46,7 @@ static __always_inline void copy_lost(struct tp_copy *copy, enum tp_loss_reason 
 static __always_inline void fill_data(struct tp_data_record *r, const struct tp_copy *copy,
                                       tp_u64 n)
 {
-    fill_head(&r->head, TP_RECORD_DATA, sizeof(*r) + n, copy->pid_tgid);
+    fill_head(&r->head, TP_RECORD_DATA, sizeof(*r) + n, copy->own_ids);
     r->conn = copy->conn;
     r->generation = copy->generation;
     r->entry_ns = copy->entry_ns;

@@ -16,6 +16,14 @@
 
 #include "bpf/shared/record.h"
 
+/* 1: the collector runs in the first PID namespace, whose ids a task holds itself. Set by user
+ * space. */
+const volatile tp_u32 first_pid_namespace = 1;
+
+/* Else: the collector's own PID namespace, as find_pid_namespace finds it, and its depth. */
+tp_u64 pid_namespace = 0;
+tp_u32 pid_level = 0;
+
 #define TP_STREAMS_MAX 65536
 #define TP_PENDING_MAX 32768
 #define TP_WATCHED_MAX 65536
@@ -52,7 +60,9 @@ struct {
     __uint(max_entries, 1024 * 1024);
 } process_ring SEC(".maps");
 
-/* Thread group ids whose calls are copied; children join at fork. */
+/* Thread group ids, in the collector's PID namespace, whose calls are copied; children join at
+ * fork.
+ */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, TP_WATCHED_MAX);
@@ -63,7 +73,7 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, TP_PENDING_MAX);
-    __type(key, tp_u64); /* tgid << 32 | tid */
+    __type(key, tp_u64); /* tgid << 32 | tid, in the first PID namespace */
     __type(value, struct tp_pending);
 } pending SEC(".maps");
 
@@ -112,21 +122,22 @@ static __always_inline void count_copied(tp_u64 bytes)
     __sync_fetch_and_add(&c->records, 1);
 }
 
-static __always_inline int is_watched(tp_u64 pid_tgid)
+/* ids: as struct tp_ids.own. */
+static __always_inline int is_watched(tp_u64 ids)
 {
-    tp_u32 tgid = pid_tgid >> 32;
-    return bpf_map_lookup_elem(&watched, &tgid) != 0;
+    tp_u32 tgid = ids >> 32;
+    return tgid && bpf_map_lookup_elem(&watched, &tgid) != 0;
 }
 
 static __always_inline void fill_head(struct tp_record_head *head, tp_u16 type, tp_u32 size,
-                                      tp_u64 pid_tgid)
+                                      tp_u64 own_ids)
 {
     head->type = type;
     head->version = TP_RECORD_VERSION;
     head->size = size;
     head->time_ns = bpf_ktime_get_ns();
-    head->pid = pid_tgid >> 32;
-    head->tid = (tp_u32)pid_tgid;
+    head->pid = own_ids >> 32;
+    head->tid = (tp_u32)own_ids;
 }
 
 #endif

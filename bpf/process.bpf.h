@@ -6,28 +6,10 @@
 #ifndef TP_PROCESS_BPF_H
 #define TP_PROCESS_BPF_H
 
-#include "bpf/maps.bpf.h"
+#include "bpf/task.bpf.h"
 
-/* The few kernel fields that are read, found by name on the running kernel (CO-RE). */
-struct signal_struct {
-    struct {
-        int counter;
-    } live;
-    int group_exit_code;
-} __attribute__((preserve_access_index));
-
-struct task_struct {
-    int pid;
-    int tgid;
-    int exit_code;
-    tp_u64 start_boottime;
-    struct task_struct *real_parent;
-    struct signal_struct *signal;
-    char comm[TP_COMM_BYTES];
-} __attribute__((preserve_access_index));
-
-static __always_inline void report_process(tp_u16 type, struct task_struct *task, tp_u32 parent,
-                                           tp_u32 exit_code)
+static __always_inline void report_process(tp_u16 type, struct task_struct *task, tp_u64 own_ids,
+                                           tp_u32 parent, tp_u32 exit_code)
 {
     struct tp_process_record *r = bpf_ringbuf_reserve(&process_ring, sizeof(*r), 0);
     if (!r) {
@@ -36,8 +18,7 @@ static __always_inline void report_process(tp_u16 type, struct task_struct *task
             __sync_fetch_and_add(&c->lost_processes, 1);
         return;
     }
-    tp_u64 tgid = (tp_u32)BPF_CORE_READ(task, tgid);
-    fill_head(&r->head, type, sizeof(*r), tgid << 32 | (tp_u32)BPF_CORE_READ(task, pid));
+    fill_head(&r->head, type, sizeof(*r), own_ids);
     r->parent_pid = parent;
     r->exit_code = exit_code;
     r->start_ns = BPF_CORE_READ(task, start_boottime);
@@ -51,16 +32,17 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 {
     struct task_struct *parent = (struct task_struct *)ctx->args[0];
     struct task_struct *child = (struct task_struct *)ctx->args[1];
-    tp_u32 parent_tgid = BPF_CORE_READ(parent, tgid);
-    tp_u32 child_tgid = BPF_CORE_READ(child, tgid);
+    tp_u32 parent_tgid = own_tgid(parent);
     tp_u32 *root = bpf_map_lookup_elem(&watched, &parent_tgid);
+    struct tp_ids ids;
 
-    if (!root || child_tgid != (tp_u32)BPF_CORE_READ(child, pid))
+    if (!root || BPF_CORE_READ(child, tgid) != BPF_CORE_READ(child, pid))
         return 0;
-    tp_u32 value = *root;
-    if (bpf_map_update_elem(&watched, &child_tgid, &value, BPF_ANY))
+    ids_of_task(child, &ids);
+    tp_u32 value = *root, child_tgid = ids.own >> 32;
+    if (!child_tgid || bpf_map_update_elem(&watched, &child_tgid, &value, BPF_ANY))
         count_lost(TP_LOSS_MAP_FULL, 0, 1);
-    report_process(TP_RECORD_FORK, child, parent_tgid, 0);
+    report_process(TP_RECORD_FORK, child, ids.own, parent_tgid, 0);
     return 0;
 }
 
@@ -69,15 +51,16 @@ SEC("raw_tp/sched_process_exec")
 int on_exec(struct bpf_raw_tracepoint_args *ctx)
 {
     struct task_struct *task = (struct task_struct *)ctx->args[0];
-    tp_u64 tgid = (tp_u32)BPF_CORE_READ(task, tgid);
-    tp_u64 key = tgid << 32 | (tp_u32)ctx->args[1]; /* the thread's id before the exec */
+    tp_u32 old_tid = (tp_u32)ctx->args[1]; /* the thread's id before the exec */
+    struct tp_ids ids;
 
-    if (!is_watched(key))
+    ids_of_task(task, &ids);
+    if (!is_watched(ids.own))
         return 0;
+    tp_u64 key = ids_pack(ids.global >> 32, old_tid);
     bpf_map_delete_elem(&pending, &key);
-    key = tgid << 32 | tgid;
-    bpf_map_delete_elem(&pending, &key);
-    report_process(TP_RECORD_EXEC, task, BPF_CORE_READ(task, real_parent, tgid), 0);
+    bpf_map_delete_elem(&pending, &ids.global);
+    report_process(TP_RECORD_EXEC, task, ids.own, own_tgid(BPF_CORE_READ(task, real_parent)), 0);
     return 0;
 }
 
@@ -87,21 +70,21 @@ SEC("raw_tp/sched_process_exit")
 int on_exit(struct bpf_raw_tracepoint_args *ctx)
 {
     struct task_struct *task = (struct task_struct *)ctx->args[0];
-    tp_u64 tgid = (tp_u32)BPF_CORE_READ(task, tgid);
-    tp_u64 key = tgid << 32 | (tp_u32)BPF_CORE_READ(task, pid);
+    struct tp_ids ids;
 
-    if (!is_watched(key))
+    ids_of_task(task, &ids);
+    if (!is_watched(ids.own))
         return 0;
-    bpf_map_delete_elem(&pending, &key);
+    bpf_map_delete_elem(&pending, &ids.global);
     if (BPF_CORE_READ(task, signal, live.counter) > 0)
         return 0;
-    tp_u32 pid = tgid;
+    tp_u32 pid = ids.own >> 32;
     if (bpf_map_delete_elem(&watched, &pid))
         return 0;
     tp_u32 code = BPF_CORE_READ(task, signal, group_exit_code);
     if (!code)
         code = BPF_CORE_READ(task, exit_code);
-    report_process(TP_RECORD_EXIT, task, BPF_CORE_READ(task, real_parent, tgid), code);
+    report_process(TP_RECORD_EXIT, task, ids.own, own_tgid(BPF_CORE_READ(task, real_parent)), code);
     return 0;
 }
 

@@ -22,8 +22,9 @@ static __always_inline struct tp_stream_state *stream_of(const struct tp_stream_
 
 static __always_inline int call_enter(struct pt_regs *ctx, tp_u8 direction, tp_u64 out)
 {
-    tp_u64 pid_tgid = bpf_get_current_pid_tgid();
-    if (!is_watched(pid_tgid))
+    struct tp_ids ids;
+    ids_of_current(&ids);
+    if (!is_watched(ids.own))
         return 0;
     struct tp_frame f = {
         .sp = PT_REGS_SP(ctx),
@@ -33,15 +34,15 @@ static __always_inline int call_enter(struct pt_regs *ctx, tp_u8 direction, tp_u
         .entry_ns = bpf_ktime_get_ns(),
         .direction = direction,
     };
-    frame_push(pid_tgid, &f);
+    frame_push(ids.global, &f);
     return 0;
 }
 
 /* n bytes of frame f moved: make them records, whatever becomes of them. */
-static __always_inline void call_moved(tp_u64 pid_tgid, const struct tp_frame *f, tp_u64 n,
+static __always_inline void call_moved(tp_u64 own_ids, const struct tp_frame *f, tp_u64 n,
                                        tp_u16 stack)
 {
-    struct tp_stream_key key = {.conn = f->conn, .pid = pid_tgid >> 32};
+    struct tp_stream_key key = {.conn = f->conn, .pid = own_ids >> 32};
     tp_u8 direction = f->direction & 1;
 
     count_seen(n);
@@ -51,7 +52,7 @@ static __always_inline void call_moved(tp_u64 pid_tgid, const struct tp_frame *f
         return;
     }
     struct tp_copy copy = {
-        .pid_tgid = pid_tgid,
+        .own_ids = own_ids,
         .conn = f->conn,
         .generation = s->generation,
         .entry_ns = f->entry_ns,
@@ -98,33 +99,35 @@ static __always_inline void call_orphaned(struct pt_regs *ctx, int extended)
 
 static __always_inline int call_return(struct pt_regs *ctx, int extended)
 {
-    tp_u64 pid_tgid = bpf_get_current_pid_tgid();
-    if (!is_watched(pid_tgid))
+    struct tp_ids ids;
+    ids_of_current(&ids);
+    if (!is_watched(ids.own))
         return 0;
     struct tp_frame f;
-    if (!frame_pop(pid_tgid, PT_REGS_SP(ctx) - TP_RETURN_ADDRESS_BYTES, &f)) {
+    if (!frame_pop(ids.global, PT_REGS_SP(ctx) - TP_RETURN_ADDRESS_BYTES, &f)) {
         call_orphaned(ctx, extended);
         return 0;
     }
     tp_u64 n = bytes_moved(ctx, &f, extended);
     if (n && !f.shadowed)
-        call_moved(pid_tgid, &f, n, TP_COOKIE_STACK(bpf_get_attach_cookie(ctx)));
+        call_moved(ids.own, &f, n, TP_COOKIE_STACK(bpf_get_attach_cookie(ctx)));
     return 0;
 }
 
 /* The connection object is gone, or a new one stands at its address. */
 static __always_inline int conn_ended(tp_u64 conn)
 {
-    tp_u64 pid_tgid = bpf_get_current_pid_tgid();
-    if (!conn || !is_watched(pid_tgid))
+    struct tp_ids ids;
+    ids_of_current(&ids);
+    if (!conn || !is_watched(ids.own))
         return 0;
-    struct tp_stream_key key = {.conn = conn, .pid = pid_tgid >> 32};
+    struct tp_stream_key key = {.conn = conn, .pid = ids.own >> 32};
     struct tp_stream_state *s = bpf_map_lookup_elem(&streams, &key);
     if (!s)
         return 0;
     struct tp_close_record *r = bpf_ringbuf_reserve(&data_ring, sizeof(*r), 0);
     if (r) {
-        fill_head(&r->head, TP_RECORD_CLOSE, sizeof(*r), pid_tgid);
+        fill_head(&r->head, TP_RECORD_CLOSE, sizeof(*r), ids.own);
         r->conn = conn;
         r->generation = s->generation;
         r->offset[0] = s->offset[0];

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collector/multi.h"
@@ -158,6 +159,25 @@ static void raise_limits(void)
     }
 }
 
+/* The first one has a fixed inode number, PROC_PID_INIT_INO (include/linux/proc_ns.h). */
+static bool in_first_pid_namespace(void)
+{
+    struct stat st;
+    return stat("/proc/self/ns/pid", &st) == 0 && st.st_ino == 0xEFFFFFFCu;
+}
+
+/* The program sees this very thread, so that it finds our namespace; it returns our number there.
+ */
+static int pid_namespace_find(struct tls_bpf *skel)
+{
+    LIBBPF_OPTS(bpf_test_run_opts, opts);
+    int err = bpf_prog_test_run_opts(bpf_program__fd(skel->progs.find_pid_namespace), &opts);
+
+    if (err)
+        return err;
+    return opts.retval == (uint32_t)gettid() ? 0 : -ESRCH;
+}
+
 static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes, bool multi)
 {
     struct tls_bpf *skel = tls_bpf__open();
@@ -165,11 +185,14 @@ static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes, bool mult
         return -errno;
     bpf_map__set_max_entries(skel->maps.data_ring, (uint32_t)ring_bytes);
     skel->rodata->wake_bytes = ring_bytes / 16;
+    skel->rodata->first_pid_namespace = in_first_pid_namespace();
     if (multi) {
         tp_multi_prepare(skel->progs.on_entry);
         tp_multi_prepare(skel->progs.on_return);
     }
     int err = tls_bpf__load(skel);
+    if (!err && !skel->rodata->first_pid_namespace)
+        err = pid_namespace_find(skel);
     if (err) {
         tls_bpf__destroy(skel);
         return err;

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -183,11 +183,16 @@ static void tree_name(const struct recording *r, char name[17])
     name[16] = 0;
 }
 
-/* Process ids in the kernel's records are those of the first PID namespace. */
-static bool in_first_pid_namespace(void)
+/* Files and names are looked up by process id in /proc, which must be of our PID namespace. */
+static bool proc_is_ours(void)
 {
-    struct stat st;
-    return stat("/proc/self/ns/pid", &st) || st.st_ino == 0xEFFFFFFCu; /* PROC_PID_INIT_INO */
+    char text[32];
+    ssize_t n = readlink("/proc/self", text, sizeof(text) - 1);
+
+    if (n <= 0)
+        return false;
+    text[n] = 0;
+    return strtol(text, NULL, 10) == getpid();
 }
 
 static int check_privilege(void)
@@ -201,10 +206,9 @@ static int check_privilege(void)
                  missing);
         return -EPERM;
     }
-    if (!in_first_pid_namespace()) {
-        tp_error("this is a container with a PID namespace of its own; run tokprof on the host, or "
-                 "with the "
-                 "host's (docker run --pid=host)");
+    if (!proc_is_ours()) {
+        tp_error("/proc shows another PID namespace than this one; mount its own: "
+                 "mount -t proc proc /proc");
         return -EPERM;
     }
     return 0;

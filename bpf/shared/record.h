@@ -73,7 +73,7 @@ struct tp_record_head {
     tp_u16 version;
     tp_u32 size;
     tp_u64 time_ns; /* CLOCK_MONOTONIC, when the record was made (for data: at return) */
-    tp_u32 pid;     /* thread group id, in the initial PID namespace */
+    tp_u32 pid;     /* thread group id, in the collector's PID namespace */
     tp_u32 tid;
 };
 
