@@ -36,7 +36,7 @@ const struct tp_command tp_commands[] = {
     {"tree", "task > conversation > round > call > part", "FILE...",
      "FILE is a recording, or - for standard input.", tree_options, .files = true, .no_csv = true,
      .run = tp_tree_run},
-    {"plugins", "the plugins that are built in", "", NULL, format_options, .run = tp_plugins_run},
+    {"plugins", "the plugins that are there, and those refused", "", NULL, format_options, .run = tp_plugins_run},
     {0},
 };
 

@@ -7,6 +7,16 @@
 
 #include "collector/record.h"
 #include "common/log.h"
+#include "common/plugins.h"
+
+/* Before anything of the command's runs, and while the paths can still be looked at. */
+static void load_plugins(void)
+{
+    const struct tp_plugin_refusal *refused;
+    tp_plugins_load();
+    for (size_t i = 0; (refused = tp_plugin_refused_at(i)); i++)
+        tp_warn("plugin %s refused: %s", refused->name, refused->reason);
+}
 
 int main(int argc, char **argv)
 {
@@ -20,6 +30,7 @@ int main(int argc, char **argv)
         tp_error("usage: tokprof-record record [OPTION...] [--] COMMAND [ARG...]");
         return 2;
     }
+    load_plugins();
     argv[1] = name;
     return tp_record_main(argc - 1, argv + 1);
 }

@@ -6,8 +6,9 @@
 
 #include "collector/call.h"
 #include "collector/exchange.h"
+#include "common/plugins.h"
 
-#define TP_APIS_MAX 32
+#define TP_APIS_MAX TP_PROVIDER_APIS_MAX
 
 struct tp_apis {
     struct tp_call_api list[TP_APIS_MAX];

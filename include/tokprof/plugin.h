@@ -43,20 +43,36 @@ struct tp_plugin {
     } ops;
 };
 
-/* TP_PLUGIN(descriptor): a built-in plugin puts a pointer to it into the section that the registry
- * walks (the build defines TP_PLUGIN_BUILTIN); a loaded one exports it under a fixed symbol. */
+/* How long the structures were with which the plugin was compiled; TP_PLUGIN fills it. A host takes
+ * structures that are longer than its own (it does not look at what it does not know) and refuses
+ * shorter ones. The elements of arrays never change their length within an ABI. Defined at the end.
+ */
+struct tp_plugin_sizes;
+
+/* What a plugin gives to the host: one per plugin. */
+struct tp_plugin_entry {
+    const struct tp_plugin *plugin;
+    const struct tp_plugin_sizes *sizes;
+};
+
+/* TP_PLUGIN(descriptor), once per plugin: a built-in one puts a pointer to its entry into the
+ * section that the registry walks (the build defines TP_PLUGIN_BUILTIN); a loaded one exports its
+ * entry as the symbol `tp_plugin_entry`. */
+#define TP_PLUGIN_SYMBOL "tp_plugin_entry"
 #ifdef TP_PLUGIN_BUILTIN
 #define TP_PLUGIN(descriptor)                                                                      \
+    static const struct tp_plugin_entry tp_plugin_entry = {&(descriptor), &tp_plugin_sizes};       \
     __attribute__((section("tp_plugins"),                                                          \
-                   used)) static const struct tp_plugin *const tp_plugin_entry = &(descriptor)
+                   used)) static const struct tp_plugin_entry *const tp_plugin_slot =              \
+        &tp_plugin_entry
 #else
 #define TP_PLUGIN(descriptor)                                                                      \
-    __attribute__((visibility("default"))) const struct tp_plugin *const tp_plugin_entry =         \
-        &(descriptor)
+    extern const struct tp_plugin_entry tp_plugin_entry;                                           \
+    __attribute__((visibility("default")))                                                         \
+    const struct tp_plugin_entry tp_plugin_entry = {&(descriptor), &tp_plugin_sizes}
 #endif
 
-/* ---- TLS stacks: where plaintext passes
- * ------------------------------------------------------------ */
+/* ---- TLS stacks: where plaintext passes ---- */
 
 enum tp_tls_site_kind {
     TP_TLS_WRITE,    /* int f(conn, buf, int n): returns bytes accepted, <= 0 none */
@@ -89,8 +105,7 @@ struct tp_tls_ops {
     int (*locate)(const struct tp_elf_view *elf, struct tp_tls_site *ret_sites, size_t max);
 };
 
-/* ---- JSON, as the incremental scanner hands it out
- * -------------------------------------------------- */
+/* ---- JSON, as the incremental scanner hands it out ---- */
 
 enum tp_json_type {
     TP_JSON_OBJECT_BEGIN,
@@ -111,19 +126,19 @@ struct tp_json_event {
     size_t len;
 };
 
-/* Which places of a document a plugin wants: `pattern` is keys joined by '.', "[]" any array element, and
- * "*" any other key: "messages[].content[].text"; "" is the document itself. Documents that come in one
- * array are taken apart first. `whole` asks for a string in one piece (to 4 KiB; longer ones come cut, with
- * `last` false). The table ends with a NULL pattern. `action` comes back with each event at that place,
- * containers' begin and end included. Patterns are compiled once per API. */
+/* Which places of a document a plugin wants: `pattern` is keys joined by '.', "[]" any array
+ * element, and "*" any other key: "messages[].content[].text"; "" is the document itself. Documents
+ * that come in one array are taken apart first. `whole` asks for a string in one piece (to 4 KiB;
+ * longer ones come cut, with `last` false). The table ends with a NULL pattern. `action` comes back
+ * with each event at that place, containers' begin and end included. Patterns are compiled once per
+ * API. */
 struct tp_json_rule {
     const char *pattern;
     int action;
     bool whole;
 };
 
-/* ---- Providers: what a model API's requests and answers mean
- * ---------------------------------------- */
+/* ---- Providers: what a model API's requests and answers mean ---- */
 
 struct tp_http_view {
     const char *method;
@@ -183,17 +198,18 @@ struct tp_call;  /* the call being read; owned by the host */
 
 /* What the members of a group turn out to be, told at its end. */
 struct tp_group_end {
-    enum tp_block_kind kind; /* given to the group's members of kind TP_BLOCK_TEXT */
-    bool join;               /* those members become one block (parts of one tool result) */
-    bool failed;             /* marks them as a result that says it failed */
+    enum tp_block_kind kind;    /* given to the group's members of kind TP_BLOCK_TEXT */
+    bool join;                  /* those members become one block (parts of one tool result) */
+    bool failed;                /* marks them as a result that says it failed */
     const char *name, *call_id; /* given to them; NULL: none. Copied. */
     size_t name_len, call_id_len;
 };
 
-/* What the host does for a provider plugin. A block is opened when its content begins, filled as pieces
- * arrive, described when kind and name are known (which may be last), and closed; several may be open. */
+/* What the host does for a provider plugin. A block is opened when its content begins, filled as
+ * pieces arrive, described when kind and name are known (which may be last), and closed; several
+ * may be open. */
 struct tp_call_host {
-    uint32_t size; /* sizeof(struct tp_call_host) */
+    uint32_t size; /* of the host's table: look here before using what a later header added */
 
     void (*set_string)(struct tp_call *, enum tp_call_string, const char *s, size_t n);
     void (*set_streamed)(struct tp_call *, bool streamed);
@@ -208,17 +224,19 @@ struct tp_call_host {
     void (*set_not_a_call)(struct tp_call *);
     /* This piece of the answer carries model output: marks first and last token time. */
     void (*output_seen)(struct tp_call *);
-    /* A token count as an event says it: a whole number from 0 to 2^53, else -1 (null, text, negative). */
+    /* A token count as an event says it: a whole number from 0 to 2^53, else -1 (null, text,
+     * negative). */
     int64_t (*whole_number)(const struct tp_json_event *);
 
     /* NULL past the host's ceiling on blocks (counted); all block functions take NULL. */
     struct tp_block *(*block_open)(struct tp_call *, enum tp_section, enum tp_block_kind);
     void (*block_text)(struct tp_block *, const char *s, size_t n);
-    /* JSON whose layout must not matter. As text in pieces, parsed by the host (later pieces than a capture
-     * replace it); or captured: during an event that begins a value (not of a `whole` rule), that value with
-     * all below it, leaving out the keys in `without` (NULL-terminated, or NULL) at its top; or as one more
-     * member of an object, named by the key that stands before the value. Same value, same identity.
-     * Members count only where a block has no text and no other JSON. */
+    /* JSON whose layout must not matter. As text in pieces, parsed by the host (later pieces than a
+     * capture replace it); or captured: during an event that begins a value (not of a `whole`
+     * rule), that value with all below it, leaving out the keys in `without` (NULL-terminated, or
+     * NULL) at its top; or as one more member of an object, named by the key that stands before the
+     * value. Same value, same identity. Members count only where a block has no text and no other
+     * JSON. */
     void (*block_json_text)(struct tp_block *, const char *s, size_t n);
     void (*block_json_capture)(struct tp_block *, const char *const *without);
     void (*block_json_member)(struct tp_block *);
@@ -230,8 +248,8 @@ struct tp_call_host {
     void (*block_close)(struct tp_block *);
     void (*block_discard)(struct tp_block *);
 
-    /* Blocks opened between begin and end are a group; groups nest. For a message whose role, or a tool
-     * result whose id, may stand after its content. */
+    /* Blocks opened between begin and end are a group; groups nest. For a message whose role, or a
+     * tool result whose id, may stand after its content. */
     uint32_t (*group_begin)(struct tp_call *);
     void (*group_end)(struct tp_call *, uint32_t group, const struct tp_group_end *);
 };
@@ -257,8 +275,8 @@ struct tp_provider_api {
     /* Keys by which usage is found again after a hole, e.g. {"usage", NULL}: the host searches the
      * raw text for "key": and scans the value as if at `response_anchor_path`. */
     const char *const *anchors;
-    /* Begins and ends may be NULL. `event` is the SSE event's name, or "". request_begin has the head, or
-     * NULL where it was not seen. */
+    /* Begins and ends may be NULL. `event` is the SSE event's name, or "". request_begin has the
+     * head, or NULL where it was not seen. */
     void (*request_begin)(struct tp_call_cx *, const struct tp_http_view *);
     void (*request_json)(struct tp_call_cx *, int action, const struct tp_json_event *);
     void (*request_end)(struct tp_call_cx *);
@@ -275,7 +293,7 @@ struct tp_provider_ops {
     const struct tp_provider_api *const *apis; /* NULL-terminated */
 };
 
-/* ---- Agents: what their headers tell ----------------------------------------------------------------- */
+/* ---- Agents: what their headers tell ---- */
 
 struct tp_agent {
     const char *name;                   /* "claude-code"; NULL: any agent */
@@ -285,6 +303,27 @@ struct tp_agent {
 
 struct tp_agent_ops {
     const struct tp_agent *agents; /* ends with an entry that has no session_headers */
+};
+
+/* ---- The lengths, as this header has them ---- */
+
+struct tp_plugin_sizes {
+    uint32_t size; /* sizeof(struct tp_plugin_sizes) */
+    /* Structures that may grow at their end. */
+    uint32_t tls_ops, provider_ops, provider_api, agent_ops;
+    /* Elements of arrays: fixed. */
+    uint32_t tls_site, json_rule, agent;
+};
+
+__attribute__((unused)) static const struct tp_plugin_sizes tp_plugin_sizes = {
+    .size = sizeof(struct tp_plugin_sizes),
+    .tls_ops = sizeof(struct tp_tls_ops),
+    .provider_ops = sizeof(struct tp_provider_ops),
+    .provider_api = sizeof(struct tp_provider_api),
+    .agent_ops = sizeof(struct tp_agent_ops),
+    .tls_site = sizeof(struct tp_tls_site),
+    .json_rule = sizeof(struct tp_json_rule),
+    .agent = sizeof(struct tp_agent),
 };
 
 #endif
