@@ -138,9 +138,18 @@ static void answer_feed(struct tp_call *call, const char *data, size_t n)
     call->walk = NULL;
 }
 
+/* A document that is still open here was cut: its plugin gets its end, but may not take it for one.
+ */
+static void walk_reset(struct tp_call *call)
+{
+    call->cut = true;
+    tp_rules_walk_reset(&call->answer_walk);
+    call->cut = false;
+}
+
 static void document_reset(struct tp_call *call)
 {
-    tp_rules_walk_reset(&call->answer_walk);
+    walk_reset(call);
     tp_json_reset(&call->answer_json);
     call->event_bad = false;
 }
@@ -225,7 +234,7 @@ void tp_call_answer_hole(struct tp_call *call)
     if (call->form == TP_ANSWER_SSE)
         tp_sse_hole(&call->sse);
     else
-        tp_rules_walk_reset(&call->answer_walk);
+        walk_reset(call);
     tp_anchor_free(call->anchor);
     call->anchor = tp_anchor_new(call);
     call->anchoring = call->anchor != NULL;
@@ -250,7 +259,7 @@ void tp_call_answer_end(struct tp_call *call)
     } else if (call->form == TP_ANSWER_JSON && !call->answer_hole) {
         if (call->event_bad || tp_json_end(&call->answer_json))
             call->json_errors++;
-        tp_rules_walk_reset(&call->answer_walk);
+        walk_reset(call);
     }
     if (call->compiled->api->response_end)
         call->compiled->api->response_end(&call->cx);

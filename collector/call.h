@@ -44,6 +44,7 @@ struct tp_call {
     int64_t usage[TP_USAGE_FIELDS]; /* -1: unknown */
     int64_t modality[2][TP_MODALITIES]; /* [1] output */
     bool streamed, failed, finished, not_a_call;
+    bool cut;       /* a document is being ended that did not end by itself */
     bool answering; /* strings and blocks now belong to the answer */
     uint64_t now_ns, first_output_ns, last_output_ns; /* 0: none */
     uint64_t json_errors, sse_errors;

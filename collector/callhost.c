@@ -43,7 +43,7 @@ static void set_failed(struct tp_call *call)
 
 static void set_finished(struct tp_call *call)
 {
-    call->finished = true;
+    call->finished |= !call->cut;
 }
 
 static void set_not_a_call(struct tp_call *call)

@@ -157,11 +157,19 @@ static enum tp_outcome outcome_of(const struct tp_exchange *x, const struct tp_c
     return TP_OUTCOME_CANCELLED;
 }
 
+/* The answer came to an end that it, or its framing, told. */
+static bool has_ended(const struct tp_call *call, enum tp_exchange_end why)
+{
+    return why == TP_END_COMPLETE || (why == TP_END_CLOSED && call->finished);
+}
+
+/* Every byte of request and answer was seen. Where the connection closed, that is what had flowed
+ * until then: bytes lost before it show as a hole, because the probes tell each stream's length. */
 static bool is_complete(const struct tp_exchange *x, const struct tp_call *call,
                         enum tp_exchange_end why)
 {
-    bool whole_answer = why == TP_END_COMPLETE || (why == TP_END_CLOSED && call->finished);
-    return x->head_seen && x->request_ended && !x->request_hole && !x->answer_hole && x->answered &&
+    bool whole_answer = why == TP_END_CLOSED || (why == TP_END_COMPLETE && x->answered);
+    return x->head_seen && x->request_ended && !x->request_hole && !x->answer_hole &&
            whole_answer && !call->blocks.lost;
 }
 
@@ -174,7 +182,7 @@ static uint32_t count_request(const struct tp_blocks *blocks)
 }
 
 static void link_call(struct tp_calls *calls, const struct tp_exchange *x,
-                      const struct tp_call *call, const struct tp_call_facts *f,
+                      const struct tp_call *call, const struct tp_call_facts *f, bool ended,
                       struct tp_link_result *ret_result)
 {
     bool request_whole = x->head_seen && x->request_ended && !x->request_hole &&
@@ -185,7 +193,7 @@ static void link_call(struct tp_calls *calls, const struct tp_exchange *x,
         .request_count = f->request_count,
         .output_count = call->blocks.count - f->request_count,
         .request_whole = request_whole,
-        .answer_whole = f->complete,
+        .answer_whole = f->complete && ended,
         .failed = f->outcome != TP_OUTCOME_OK,
         .response_id = call->strings[1][TP_CALL_RESPONSE_ID],
         .previous_id = call->strings[0][TP_CALL_PREVIOUS_ID],
@@ -243,9 +251,9 @@ static void call_facts(struct tp_calls *calls, const struct tp_exchange *x,
 }
 
 static void call_losses(struct tp_calls *calls, const struct tp_exchange *x,
-                        const struct tp_call *call, const struct tp_call_facts *f)
+                        const struct tp_call *call, const struct tp_call_facts *f, bool ended)
 {
-    bool whole = f->complete;
+    bool whole = f->complete && ended;
     tell(calls, x, &f->id, "stream", "bytes missing", x->lost_bytes,
          x->request_hole || x->answer_hole);
     tell(calls, x, &f->id, "blocks", "too many blocks", 0, call->blocks.lost);
@@ -259,12 +267,13 @@ static void end_call(struct tp_calls *calls, const struct tp_exchange *x,
     struct tp_call_facts facts;
     struct tp_link_result link;
     call_facts(calls, x, call, why, &facts);
-    link_call(calls, x, call, &facts, &link);
+    bool ended = has_ended(call, why);
+    link_call(calls, x, call, &facts, ended, &link);
     facts.link = &link;
     tp_callevent_write(&calls->pack, &calls->options, call, &facts);
     send_event(calls);
     count_call(&calls->stats, call, &facts);
-    call_losses(calls, x, call, &facts);
+    call_losses(calls, x, call, &facts, ended);
 }
 
 /* ---- the exchange's operations ---- */

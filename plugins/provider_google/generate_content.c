@@ -140,6 +140,7 @@ struct part {
 
 struct state {
     bool in_answer, contents_seen, candidates_seen, usage_seen;
+    bool finish_seen, usage_here; /* in the answer; in this document */
     struct tp_block *system, *tool;
     struct part part;
     uint32_t content, answer;
@@ -426,6 +427,7 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
     struct state *s = cx->state;
     (void)event;
     s->parts_in_document = 0;
+    s->usage_here = false;
     if (s->answer_begun)
         return;
     close_text(cx);
@@ -475,7 +477,7 @@ static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event 
     int64_t *fields[] = {&s->reading.prompt,   &s->reading.cached, &s->reading.candidates,
                          &s->reading.thoughts, &s->reading.tools,  &s->reading.total};
     int64_t n = cx->host->whole_number(e);
-    s->usage_seen = true;
+    s->usage_seen = s->usage_here = true;
     if (n >= 0)
         *fields[action - USAGE_PROMPT] = n;
 }
@@ -484,8 +486,18 @@ static void finish(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     if (e->type != TP_JSON_STRING || is(e, "FINISH_REASON_UNSPECIFIED"))
         return;
+    struct state *s = cx->state;
+    s->finish_seen = true;
     cx->host->set_string(cx->call, TP_CALL_STOP_REASON, e->data, e->len);
-    cx->host->set_finished(cx->call);
+}
+
+/* Nothing says that a stream is over but its framing; an event that has both the reason and the
+ * counts leaves nothing to come that would matter. */
+static void document_end(struct tp_call_cx *cx)
+{
+    const struct state *s = cx->state;
+    if (s->finish_seen && s->usage_here)
+        cx->host->set_finished(cx->call);
 }
 
 static void response_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
@@ -606,6 +618,7 @@ static const struct tp_provider_api api = {
     .request_json = request_json,
     .document_begin = document_begin,
     .response_json = response_json,
+    .document_end = document_end,
     .response_end = response_end,
     .shape = shape,
 };

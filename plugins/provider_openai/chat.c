@@ -13,6 +13,7 @@ enum action {
     TOOL,
     TOOL_NAME,
     MESSAGE,
+    DELTA, /* a piece of a streamed one */
     ROLE,
     TEXT,
     REASONING,
@@ -48,8 +49,8 @@ enum action {
 };
 
 /* One message, in requests, whole answers and pieces of streamed ones. */
-#define MESSAGE_RULES(at)                                                                          \
-    {at, MESSAGE}, {at ".role", ROLE, true}, {at ".content", TEXT},                                \
+#define MESSAGE_RULES(at, action)                                                                  \
+    {at, action}, {at ".role", ROLE, true}, {at ".content", TEXT},                                 \
         {at ".reasoning_content", REASONING}, {at ".reasoning", REASONING},                        \
         {at ".refusal", REFUSAL}, {at ".content[]", PART},                                         \
         {at ".content[].type", PART_TYPE, true}, {at ".content[].text", PART_TEXT},                \
@@ -93,7 +94,7 @@ static const struct tp_json_rule request_rules[] = {
     {"tools[].custom.name", TOOL_NAME, true},
     {"functions[]", TOOL},
     {"functions[].name", TOOL_NAME, true},
-    MESSAGE_RULES("messages[]"),
+    MESSAGE_RULES("messages[]", MESSAGE),
     {NULL},
 };
 
@@ -106,8 +107,8 @@ static const struct tp_json_rule response_rules[] = {
     {"choices[]", CHOICE},
     {"choices[].index", CHOICE_INDEX},
     {"choices[].finish_reason", FINISH, true},
-    MESSAGE_RULES("choices[].message"),
-    MESSAGE_RULES("choices[].delta"),
+    MESSAGE_RULES("choices[].message", MESSAGE),
+    MESSAGE_RULES("choices[].delta", DELTA),
     USAGE_RULES("usage"),
     USAGE_RULES("choices[].usage"),
     {NULL},
@@ -123,6 +124,8 @@ struct choice {
 struct state {
     bool in_answer, streaming; /* streaming: blocks stay open from one event to the next */
     bool messages_seen, choices_seen, usage_seen, object_seen;
+    bool in_pieces, finish_seen; /* of the answer: deltas, a finish_reason */
+    bool usage_here;             /* in this document */
     struct tp_block *tool;
     uint32_t group, answer;
     bool answer_begun;
@@ -331,6 +334,7 @@ static void message_json(struct tp_call_cx *cx, int action, const struct tp_json
     struct state *s = cx->state;
     switch (action) {
     case MESSAGE:
+    case DELTA:
         message(cx, e);
         break;
     case ROLE:
@@ -414,6 +418,7 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
 {
     struct state *s = cx->state;
     (void)event;
+    s->usage_here = false;
     if (s->answer_begun)
         return;
     close_texts(cx, &s->request);
@@ -439,7 +444,7 @@ static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event 
     int64_t n = cx->host->whole_number(e);
     if (n < 0)
         return;
-    s->usage_seen = true;
+    s->usage_seen = s->usage_here = true;
     if (action <= USAGE_REASONING)
         cx->host->set_usage(cx->call, fields[action - USAGE_INPUT], n);
     else
@@ -451,8 +456,18 @@ static void finish(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     if (e->type != TP_JSON_STRING)
         return;
+    struct state *s = cx->state;
+    s->finish_seen = true;
     cx->host->set_string(cx->call, TP_CALL_STOP_REASON, e->data, e->len);
-    cx->host->set_finished(cx->call);
+}
+
+/* A stream's usage comes with the finish_reason or after it; without it, only [DONE] or the
+ * framing's end tells that no more was to come. */
+static void document_end(struct tp_call_cx *cx)
+{
+    const struct state *s = cx->state;
+    if (s->finish_seen && (s->usage_here || !s->in_pieces))
+        cx->host->set_finished(cx->call);
 }
 
 static void response_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
@@ -490,7 +505,8 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
             usage(cx, action, e);
         else if (action >= 0)
             message_json(cx, action, e);
-        s->choices_seen |= action == MESSAGE;
+        s->choices_seen |= action == MESSAGE || action == DELTA;
+        s->in_pieces |= action == DELTA;
     }
 }
 
@@ -536,6 +552,7 @@ const struct tp_provider_api openai_chat = {
     .request_json = request_json,
     .document_begin = document_begin,
     .response_json = response_json,
+    .document_end = document_end,
     .response_end = response_end,
     .shape = shape,
 };

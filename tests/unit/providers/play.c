@@ -128,13 +128,13 @@ static void body_hole(struct play *p, void *x, const char *data, size_t at, size
 {
     size_t n = strlen(data);
     at = at < n ? at : n;
-    hole = hole < n - at ? hole : n - at;
+    size_t left = hole < n - at ? n - at - hole : 0;
     body(p, x, data, at, answer);
     if (hole && answer)
         tp_calls_exchange_ops.response_hole(x, hole);
     else if (hole)
         tp_calls_exchange_ops.request_hole(x, hole);
-    body(p, x, data + at + hole, n - at - hole, answer);
+    body(p, x, data + n - left, left, answer);
 }
 
 static void head_of(const char *message, struct tp_http_head *head, char line[512])
@@ -191,6 +191,11 @@ void play_exchange_request_hole(struct play *p, const char *request, const char 
                                 size_t hole)
 {
     exchange(p, request, answer, at, hole, true, TP_END_COMPLETE);
+}
+
+void play_exchange_lost_end(struct play *p, const char *request, const char *answer, size_t hole)
+{
+    exchange(p, request, answer, strlen(body_of(answer)), hole, false, TP_END_CLOSED);
 }
 
 bool play_file(struct play *p, const char *name)

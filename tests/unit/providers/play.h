@@ -36,6 +36,9 @@ void play_exchange_hole(struct play *p, const char *request, const char *answer,
 void play_exchange_request_hole(struct play *p, const char *request, const char *answer, size_t at,
                                 size_t hole);
 
+/* The same, closed by one side after `hole` more bytes that were lost. */
+void play_exchange_lost_end(struct play *p, const char *request, const char *answer, size_t hole);
+
 /* A file of tests/data/providers: request, a line "--- STATUS", answer. Ends "cancelled" in its
  * name: the connection closes early. Returns false if it cannot be read. */
 bool play_file(struct play *p, const char *name);
