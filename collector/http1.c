@@ -437,11 +437,13 @@ static size_t run(struct tp_http1 *f, const uint8_t *data, size_t n)
     return used;
 }
 
-/* Without memory the bytes count as missing. */
+/* Without memory the bytes count as missing: from the message, or as belonging to nothing. */
 static bool hold(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     if (tp_buf_add(&f->held, data, n) == 0)
         return true;
+    if (!f->open)
+        f->ops->skipped(f->cx, n);
     tp_http1_hole(f, n);
     return false;
 }
