@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include "collector/multi.h"
 #include "common/log.h"
 #include "tls.skel.h"
+
+#define DROP_THREADS_MAX 32
 
 /* One of libbpf's, or a bare descriptor. */
 struct link {
@@ -72,10 +75,37 @@ static int link_keep(struct tp_probes *p, struct link link)
     return 0;
 }
 
+/* Links that several threads take from, each the next one. */
+struct dropping {
+    const struct link *links;
+    size_t count;
+    size_t next;
+};
+
+static void *drop_some(void *arg)
+{
+    struct dropping *d = arg;
+    size_t i;
+
+    while ((i = __atomic_fetch_add(&d->next, 1, __ATOMIC_RELAXED)) < d->count)
+        link_drop(d->links[i]);
+    return NULL;
+}
+
+/* Each waits in the kernel for its readers, some 50 to 100 ms: they wait together. */
 static void links_drop(struct tp_probes *p, size_t keep)
 {
-    while (p->links_len > keep)
-        link_drop(p->links[--p->links_len]);
+    struct dropping d = {.links = p->links + keep, .count = p->links_len - keep};
+    pthread_t thread[DROP_THREADS_MAX];
+    size_t threads = 0;
+
+    while (threads < DROP_THREADS_MAX && threads + 1 < d.count &&
+           pthread_create(&thread[threads], NULL, drop_some, &d) == 0)
+        threads++;
+    drop_some(&d);
+    for (size_t i = 0; i < threads; i++)
+        pthread_join(thread[i], NULL);
+    p->links_len = keep;
 }
 
 /* The sites of one file that are probed at entry, or at return. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/elf_hash.h"
+
 /* Ceilings: the largest real symbol tables (browsers, node with debug symbols) are well below. */
 #define TABLE_BYTES_MAX (512u * 1024u * 1024u)
 #define SYMBOLS_MAX (8u * 1024u * 1024u)
@@ -25,7 +27,10 @@ struct symbols {
 
 struct tp_elf {
     Elf *elf;
+    int fd;
     struct tp_elf_view view;
+    struct tp_elf_hash hash;
+    bool hash_tried;
     struct symbols dynamic, all;
 };
 
@@ -175,14 +180,54 @@ static int address_to_offset(Elf *elf, uint64_t address, uint64_t *ret_offset)
     return -ENOENT;
 }
 
+static bool place_of(Elf_Scn *scn, GElf_Word type, struct tp_elf_place *ret_place)
+{
+    GElf_Shdr shdr;
+
+    if (!scn || !gelf_getshdr(scn, &shdr) || shdr.sh_type != type)
+        return false;
+    *ret_place = (struct tp_elf_place){shdr.sh_offset, shdr.sh_size};
+    return true;
+}
+
+/* Sections that are not there stay empty, so that no search in them succeeds. */
+static void hash_load(struct tp_elf *e)
+{
+    GElf_Shdr table, symbols;
+    Elf_Scn *scn = section_of_type(e->elf, SHT_GNU_HASH, &table);
+
+    e->hash_tried = true;
+    e->hash = (struct tp_elf_hash){.fd = e->fd};
+    Elf_Scn *linked = scn ? elf_getscn(e->elf, table.sh_link) : NULL;
+    if (!place_of(linked, SHT_DYNSYM, &e->hash.symbols) || !gelf_getshdr(linked, &symbols) ||
+        symbols.sh_entsize != sizeof(Elf64_Sym) ||
+        !place_of(elf_getscn(e->elf, symbols.sh_link), SHT_STRTAB, &e->hash.strings))
+        return;
+    e->hash.table = (struct tp_elf_place){table.sh_offset, table.sh_size};
+}
+
+static int find_dynamic(struct tp_elf *e, const char *name, uint64_t *ret_address)
+{
+    Elf64_Sym symbol;
+
+    if (!e->hash_tried)
+        hash_load(e);
+    int err = tp_elf_hash_find(&e->hash, name, &symbol);
+    if (!err)
+        *ret_address = symbol.st_value;
+    if (!err || err == -ENOENT)
+        return err;
+    if (!e->dynamic.tried)
+        symbols_load(&e->dynamic, e->elf, SHT_DYNSYM);
+    return symbols_find(&e->dynamic, name, ret_address) ? 0 : -ENOENT;
+}
+
 static int find_symbol(void *host, const char *name, uint64_t *ret_file_offset)
 {
     struct tp_elf *e = host;
     uint64_t address;
 
-    if (!e->dynamic.tried)
-        symbols_load(&e->dynamic, e->elf, SHT_DYNSYM);
-    if (symbols_find(&e->dynamic, name, &address))
+    if (find_dynamic(e, name, &address) == 0)
         return address_to_offset(e->elf, address, ret_file_offset);
     if (!e->all.tried)
         symbols_load(&e->all, e->elf, SHT_SYMTAB);
@@ -205,6 +250,7 @@ int tp_elf_open(struct tp_elf **ret_elf, int fd, const char *name)
     struct tp_elf *e = calloc(1, sizeof(*e));
     if (!e)
         return -ENOMEM;
+    e->fd = fd;
     elf_version(EV_CURRENT);
     e->elf = elf_begin(fd, ELF_C_READ, NULL);
     if (!e->elf || !is_native(e->elf)) {

@@ -7,6 +7,7 @@
 #include <fnmatch.h>
 #include <glob.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define FILES_MAX 128       /* files looked into */
 #define DEPTH_MAX 8         /* script that runs a script that ... */
 #define HEAD_BYTES 65536    /* of a script that are searched for commands */
+#define WORDS_MAX 512       /* different words tried; a power of two, half of it is used */
 #define LIBRARY_DEPTH_MAX 3 /* executable -> library -> libssl */
 
 /* What a walk has seen; ends when `left` is used up. */
@@ -29,6 +31,8 @@ struct walk {
         ino_t inode;
     } seen[FILES_MAX];
     size_t seen_count;
+    uint32_t word[WORDS_MAX]; /* hashes of the words that were tried; 0: free */
+    size_t word_count;
 };
 
 static void look_at_file(struct walk *w, const char *path, int depth);
@@ -113,6 +117,42 @@ static void look_beside(struct walk *w, const char *script, const char *rest, in
         look_at_file(w, path, depth);
 }
 
+/* A script repeats its words: each is looked for in all of PATH once. FNV-1a. */
+static bool is_new_word(struct walk *w, const char *word)
+{
+    uint32_t h = 2166136261u, i;
+
+    for (const char *c = word; *c; c++)
+        h = (h ^ (uint8_t)*c) * 16777619u;
+    h |= 1;
+    for (i = h % WORDS_MAX; w->word[i]; i = (i + 1) % WORDS_MAX) {
+        if (w->word[i] == h)
+            return false;
+    }
+    if (w->word_count == WORDS_MAX / 2)
+        return false;
+    w->word[i] = h;
+    w->word_count++;
+    return true;
+}
+
+/* Programs have names of these characters; the shell's own words have not always. */
+static bool may_be_program(const char *word)
+{
+    static const char *const own[] = {"if",    "then",  "else",   "elif",   "fi",    "do",
+                                      "done",  "while", "for",    "case",   "esac",  "local",
+                                      "echo",  "exit",  "export", "set",    "unset", "cd",
+                                      "shift", "read",  "return", "printf", "test",  "in"};
+
+    if (word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-./@")])
+        return false;
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (strcmp(word, own[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
 /* Splits shell text into words, near enough: quotes and operators end a word. */
 static void look_at_shell(struct walk *w, const char *script, char *text, int depth)
 {
@@ -124,7 +164,7 @@ static void look_at_shell(struct walk *w, const char *script, char *text, int de
             continue;
         if (word[0] == '$' && slash && script)
             look_beside(w, script, slash + 1, depth);
-        else
+        else if (may_be_program(word) && is_new_word(w, word))
             look_at_word(w, word, depth);
     }
 }
