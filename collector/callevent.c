@@ -58,7 +58,7 @@ static void write_what(struct tp_pack *p, const struct tp_call *call, const stru
     const char *model = tp_call_string(call, TP_CALL_MODEL);
     const char *asked = call->strings[0][TP_CALL_MODEL];
     tp_pack_kv_str(p, TP_K_SERVER, f->server);
-    tp_pack_kv_str(p, TP_K_PROVIDER, call->compiled->api->provider);
+    tp_pack_kv_str(p, TP_K_PROVIDER, f->provider ? f->provider : call->compiled->api->provider);
     tp_pack_kv_str(p, TP_K_API, call->compiled->api->name);
     tp_pack_kv_str(p, TP_K_MODEL, model);
     if (asked && model && strcmp(asked, model) != 0)

@@ -18,6 +18,7 @@ struct tp_call_facts {
     const struct tp_process *process; /* NULL: not known */
     const char *tls, *http_version, *encoding;
     const char *server, *path; /* NULL: not known */
+    const char *provider;      /* NULL: the API's own */
     const char *session, *agent;
     int status; /* 0: not known */
     enum tp_outcome outcome;

@@ -92,6 +92,7 @@ void tp_exchange_head(struct tp_exchange *x, const struct tp_apis *apis,
     x->server = host ? copy_clean(host, strlen(host)) : NULL;
     x->session = session ? copy_clean(session, strlen(session)) : NULL;
     x->agent = tp_agent_name(head);
+    x->provider = tp_provider_named(host, NULL);
     copy_short(x->version, sizeof(x->version), head->version);
     const char *query = strchr(path, '?');
     struct tp_http_view view = {.method = head->method,
@@ -134,6 +135,8 @@ void tp_exchange_answer_head(struct tp_exchange *x, const struct tp_http_head *h
     x->status = head->status;
     copy_short(x->content_type, sizeof(x->content_type), tp_http_field(head, "content-type"));
     copy_short(x->encoding, sizeof(x->encoding), encoding ? encoding : "identity");
+    if (!x->provider)
+        x->provider = tp_provider_named(NULL, tp_http_field(head, "server"));
     if (!x->version[0])
         copy_short(x->version, sizeof(x->version), head->version);
 }

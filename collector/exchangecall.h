@@ -20,6 +20,7 @@ struct tp_exchange {
 
     char *server, *path, *session; /* NULL: not known */
     const char *agent;             /* static */
+    const char *provider;          /* static; NULL: the API's own */
     char version[8], encoding[16], content_type[64];
     enum tp_answer_form form;
     int status;
@@ -27,7 +28,7 @@ struct tp_exchange {
     bool request_hole, answer_hole;
     uint64_t lost_bytes;
     XXH64_state_t *request_digest; /* of the body, decoded */
-    uint64_t twin_ticket;         /* of a client's end whose request has ended */
+    uint64_t twin_ticket;          /* of a client's end whose request has ended */
     uint64_t start_ns, request_end_ns, response_ns, end_ns;
 };
 

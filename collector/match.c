@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <string.h>
 
 #include "common/plugins.h"
@@ -69,6 +70,33 @@ enum tp_match tp_apis_match(const struct tp_apis *apis, const struct tp_http_vie
     if (best > 0)
         return TP_MATCH_PATH;
     return refused || strcmp(view->method, "POST") != 0 ? TP_MATCH_NONE : TP_MATCH_SHAPE;
+}
+
+static bool host_fits(const struct tp_provider_host *h, const char *host, const char *software)
+{
+    if (h->host)
+        return host && fnmatch(h->host, host, 0) == 0;
+    return software && h->software && strncasecmp(software, h->software, strlen(h->software)) == 0;
+}
+
+const char *tp_provider_named(const char *host, const char *software)
+{
+    const struct tp_plugin *plugin;
+    char name[256]; /* longer than a DNS name can be */
+    size_t n = host ? strcspn(host, ":") : 0;
+    if (n >= sizeof(name))
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        name[i] = (char)tolower((unsigned char)host[i]);
+    name[n] = '\0';
+    for (size_t i = 0; (plugin = tp_plugin_at(i)); i++) {
+        if (plugin->kind != TP_PLUGIN_PROVIDER || !plugin->ops.provider->hosts)
+            continue;
+        for (const struct tp_provider_host *h = plugin->ops.provider->hosts; h->provider; h++)
+            if (host_fits(h, host ? name : NULL, software))
+                return h->provider;
+    }
+    return NULL;
 }
 
 /* The body's first byte tells more than its type: JSON comes labelled as octet-stream and event

@@ -29,6 +29,10 @@ enum tp_match {
 enum tp_match tp_apis_match(const struct tp_apis *apis, const struct tp_http_view *view,
                             const struct tp_call_api **ret_api);
 
+/* Who runs the service, by the providers' tables: by the request's Host, else by the answer's
+ * Server header; each may be NULL. NULL: not known. */
+const char *tp_provider_named(const char *host, const char *software);
+
 /* How the answer is to be read, from its type and its first byte that is no white space. */
 enum tp_answer_form tp_answer_form_of(const char *content_type, char first);
 

@@ -15,6 +15,7 @@
 #define RULES_MAX 1024
 #define AGENTS_MAX 1024
 #define ANCHORS_MAX 64
+#define HOSTS_MAX 4096
 #define STATE_BYTES_MAX (64u << 10)
 
 /* A reason is written once: the first that is found. */
@@ -210,13 +211,28 @@ static bool check_api(struct verdict *v, const struct tp_provider_api *a, uint32
     return check_rules(v, a->name, a->request_rules) && check_rules(v, a->name, a->response_rules);
 }
 
+static bool check_hosts(struct verdict *v, const struct tp_provider_host *hosts)
+{
+    for (size_t i = 0; hosts; i++) {
+        const struct tp_provider_host *h = &hosts[i];
+        if (i > HOSTS_MAX || !readable(h, sizeof(*h)))
+            return refuse(v, "list of hosts has no end");
+        if (!h->provider)
+            return true;
+        if (!is_text(h->provider, TP_PLUGIN_NAME_MAX) || (h->host && !is_text(h->host, TEXT_MAX)) ||
+            (h->software && !is_text(h->software, TEXT_MAX)))
+            return refuse(v, "host %zu is no text", i);
+    }
+    return true;
+}
+
 static bool check_provider(struct verdict *v, const struct tp_provider_ops *ops, uint32_t size)
 {
     for (size_t i = 0;; i++) {
         if (i > TP_PROVIDER_APIS_MAX || !readable(&ops->apis[i], sizeof(ops->apis[i])))
             return refuse(v, "list of APIs has no end");
         if (!ops->apis[i])
-            return i ? true : refuse(v, "list of APIs is empty");
+            return i ? check_hosts(v, ops->hosts) : refuse(v, "list of APIs is empty");
         if (!check_api(v, ops->apis[i], size))
             return false;
     }

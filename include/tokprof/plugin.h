@@ -265,7 +265,7 @@ struct tp_call_cx {
 
 struct tp_provider_api {
     const char *name;     /* "anthropic.messages" */
-    const char *provider; /* "anthropic" */
+    const char *provider; /* who made the API: "anthropic" */
     size_t state_size;
     /* From the request's head alone: 0 (not by path) to 100, or TP_MATCH_NOT_A_CALL. */
     int (*match)(const struct tp_http_view *request);
@@ -289,8 +289,18 @@ struct tp_provider_api {
     int (*shape)(const struct tp_call_cx *);
 };
 
+/* Who runs the service at a known host: many speak an API that another vendor made. */
+struct tp_provider_host {
+    const char *host;     /* glob (fnmatch) over the host name in lower case, without port; or NULL */
+    const char *software; /* how the answer's Server header begins; or NULL */
+    const char *provider; /* as the price table names it, where it has one */
+};
+
 struct tp_provider_ops {
     const struct tp_provider_api *const *apis; /* NULL-terminated */
+    /* Ends with an entry whose provider is NULL; or NULL. The first that fits counts; where none does,
+     * the provider is the API's own. */
+    const struct tp_provider_host *hosts;
 };
 
 /* ---- Agents: what their headers tell ---- */

@@ -3,8 +3,9 @@
  * reranking, audio, images ...), and any exchange whose answer counts tokens. They are counted,
  * with what usage they tell; their contexts are not taken apart.
  */
+#include "other.h"
+
 #include <string.h>
-#include <tokprof/plugin.h>
 
 enum action {
     MODEL,
@@ -199,7 +200,7 @@ API(embeddings, "openai.embeddings", "openai", match_embeddings, shape_path);
 API(other, "other", "other", match_other, shape_other);
 
 static const struct tp_provider_api *const apis[] = {&completions, &embeddings, &other, NULL};
-static const struct tp_provider_ops ops = {.apis = apis};
+static const struct tp_provider_ops ops = {.apis = apis, .hosts = provider_hosts};
 
 static const struct tp_plugin plugin = {
     .magic = TP_PLUGIN_MAGIC,
