@@ -114,8 +114,25 @@ static __always_inline int call_return(struct pt_regs *ctx, int extended)
     return 0;
 }
 
-/* The connection object is gone, or a new one stands at its address. */
-static __always_inline int conn_ended(tp_u64 conn)
+/* One more owner. A reference that was taken before the probe was there is not known: the stream
+ * then ends too early, and what follows is another one. */
+static __always_inline int conn_shared(tp_u64 conn)
+{
+    struct tp_ids ids;
+    ids_of_current(&ids);
+    if (!conn || !is_watched(ids.own))
+        return 0;
+    struct tp_stream_key key = {.conn = conn, .pid = ids.own >> 32};
+    struct tp_stream_state *s = stream_of(&key);
+    if (s)
+        __sync_fetch_and_add(&s->references, 1);
+    else
+        count_lost(TP_LOSS_MAP_FULL, 0, 1);
+    return 0;
+}
+
+/* An owner is gone, and with the last the object; or a new object stands at its address. */
+static __always_inline int conn_ended(tp_u64 conn, int by_owner)
 {
     struct tp_ids ids;
     ids_of_current(&ids);
@@ -125,6 +142,10 @@ static __always_inline int conn_ended(tp_u64 conn)
     struct tp_stream_state *s = bpf_map_lookup_elem(&streams, &key);
     if (!s)
         return 0;
+    if (by_owner && s->references > 0) {
+        __sync_fetch_and_add(&s->references, -1);
+        return 0;
+    }
     struct tp_close_record *r = bpf_ringbuf_reserve(&data_ring, sizeof(*r), 0);
     if (r) {
         fill_head(&r->head, TP_RECORD_CLOSE, sizeof(*r), ids.own);
@@ -157,8 +178,10 @@ int on_entry(struct pt_regs *ctx)
         return call_enter(ctx, TP_DIR_READ, PT_REGS_PARM4(ctx));
     case TP_SITE_WRITE_EX:
         return call_enter(ctx, TP_DIR_WRITE, PT_REGS_PARM4(ctx));
+    case TP_SITE_UP_REF:
+        return conn_shared(PT_REGS_PARM1(ctx));
     case TP_SITE_FREE:
-        return conn_ended(PT_REGS_PARM1(ctx));
+        return conn_ended(PT_REGS_PARM1(ctx), 1);
     default:
         return 0;
     }
@@ -175,7 +198,7 @@ int on_return(struct pt_regs *ctx)
     case TP_SITE_WRITE_EX:
         return call_return(ctx, 1);
     case TP_SITE_NEW:
-        return conn_ended(PT_REGS_RC(ctx));
+        return conn_ended(PT_REGS_RC(ctx), 0);
     default:
         return 0;
     }

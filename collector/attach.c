@@ -36,7 +36,7 @@ struct tp_probes {
 _Static_assert((int)TP_SITE_WRITE == TP_TLS_WRITE && (int)TP_SITE_READ == TP_TLS_READ &&
                    (int)TP_SITE_WRITE_EX == TP_TLS_WRITE_EX &&
                    (int)TP_SITE_READ_EX == TP_TLS_READ_EX && (int)TP_SITE_NEW == TP_TLS_NEW &&
-                   (int)TP_SITE_FREE == TP_TLS_FREE,
+                   (int)TP_SITE_FREE == TP_TLS_FREE && (int)TP_SITE_UP_REF == TP_TLS_UP_REF,
                "kinds of sites");
 
 static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list args)
@@ -119,10 +119,11 @@ static void places_pick(struct places *places, const struct tp_tls_site *sites, 
                         uint16_t stack)
 {
     for (size_t i = 0; i < count; i++) {
-        if (sites[i].kind == (places->at_return ? TP_TLS_FREE : TP_TLS_NEW))
+        enum tp_tls_site_kind kind = sites[i].kind;
+        if (places->at_return ? kind == TP_TLS_FREE || kind == TP_TLS_UP_REF : kind == TP_TLS_NEW)
             continue;
         places->offset[places->count] = sites[i].file_offset;
-        places->cookie[places->count++] = TP_COOKIE(sites[i].kind, stack);
+        places->cookie[places->count++] = TP_COOKIE(kind, stack);
     }
 }
 

@@ -61,6 +61,7 @@ enum tp_site {
     TP_SITE_READ_EX,
     TP_SITE_NEW,
     TP_SITE_FREE,
+    TP_SITE_UP_REF,
 };
 #define TP_COOKIE(kind, stack) ((tp_u64)(kind) << 16 | (tp_u16)(stack))
 #define TP_COOKIE_KIND(cookie) ((cookie) >> 16)
@@ -95,7 +96,7 @@ struct tp_data_record {
     /* tp_u8 data[length] follows */
 };
 
-/* A connection object is gone (SSL_free) or reused (SSL_new). The final offsets reveal a hole at
+/* A connection object is gone (its last SSL_free) or reused (SSL_new). The final offsets reveal a hole at
  * the end. */
 struct tp_close_record {
     struct tp_record_head head;
@@ -127,7 +128,7 @@ struct tp_stream_state {
     tp_u64 offset[2];    /* bytes accepted, by enum tp_direction */
     tp_u64 lost_bytes;   /* of those, not copied */
     tp_u32 lost_records; /* reserves and reads that failed */
-    tp_u32 pad;
+    tp_u32 references;   /* taken besides the first one: so many more SSL_free end nothing */
 };
 
 /* Per-CPU ledger. For all streams and at any rest: seen = copied + sum(lost_bytes). */

@@ -80,7 +80,8 @@ enum tp_tls_site_kind {
     TP_TLS_WRITE_EX, /* int f(conn, buf, size_t n, size_t *ret_n): 1 on success */
     TP_TLS_READ_EX,  /* same */
     TP_TLS_NEW,      /* conn *f(...): a new connection object */
-    TP_TLS_FREE,     /* void f(conn) */
+    TP_TLS_FREE,     /* void f(conn): gives back one reference; with the last the object goes */
+    TP_TLS_UP_REF,   /* int f(conn): takes one more reference */
 };
 
 struct tp_tls_site {

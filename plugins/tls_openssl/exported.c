@@ -9,6 +9,7 @@ static const struct {
 } functions[] = {
     {TP_TLS_READ, "SSL_read"},         {TP_TLS_WRITE, "SSL_write"}, {TP_TLS_READ_EX, "SSL_read_ex"},
     {TP_TLS_WRITE_EX, "SSL_write_ex"}, {TP_TLS_NEW, "SSL_new"},     {TP_TLS_FREE, "SSL_free"},
+    {TP_TLS_UP_REF, "SSL_up_ref"},
 };
 
 bool exported_has(const struct tp_elf_view *elf, const char *name)

@@ -102,6 +102,23 @@ Test(capture, tells_reused_connection_objects_apart)
     cr_expect_eq(c.streams, 80);
 }
 
+Test(capture, goes_on_with_a_connection_that_one_of_its_owners_has_freed)
+{
+    struct capture c;
+    const char *why = capture_problem();
+    if (why)
+        cr_skip_test("%s", why);
+    char *argv[] = {TP_SHARED_OWNER, "libssl.so.3", (char *)capture_certificate(), NULL};
+    int err = capture_run(&c, argv, RING, true);
+    unlink(capture_certificate());
+    if (c.exit_status == 77)
+        cr_skip_test("needs libssl.so.3");
+    cr_assert_eq(err, 0);
+    cr_assert_eq(c.exit_status, 0);
+    expect_whole(&c, 2 * 6000);
+    cr_expect_eq(c.streams, 4);
+}
+
 Test(capture, places_every_hole_when_the_ring_is_too_small)
 {
     struct capture c;
