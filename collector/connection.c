@@ -10,6 +10,9 @@
  * its size. */
 #define HELD_PIECE_BYTES 256
 
+/* Two threads of a process may report out of turn: the reader of an answer before the writer of the
+ * request, whose call has not returned yet. Offsets then say that the answer came first. Each piece
+ * keeps its record's mark, so that times stay true. */
 struct held_piece {
     struct tp_mark mark;
     size_t length;
@@ -69,6 +72,7 @@ static void release_held(struct tp_connection *c)
     tp_buf_done(&held);
 }
 
+/* Before the role is known, only text that starts an answer is worth waiting for. */
 static bool may_be_answer(const struct tp_side *side, const uint8_t *data, size_t n)
 {
     int requests = side->conn->request_direction;
@@ -143,6 +147,7 @@ static bool held_is_answer(const struct tp_connection *c)
 
 /* ---- bytes and holes ---- */
 
+/* Position moves after framing, so that a callback sees where the piece began. */
 static void take(struct tp_side *side, const uint8_t *data, size_t n)
 {
     struct tp_connection *c = side->conn;
@@ -164,6 +169,8 @@ static void take(struct tp_side *side, const uint8_t *data, size_t n)
     side->position += n;
 }
 
+/* The one place where bytes go missing: they are `untold` until an exchange or a loss takes them,
+ * and what no one has taken when the connection ends is told then. So none can go unseen. */
 static void miss(struct tp_side *side, uint64_t bytes)
 {
     struct tp_connection *c = side->conn;
@@ -221,6 +228,9 @@ static void check_opaque(struct tp_connection *c)
     tp_http1_stop(&c->side[1].http);
 }
 
+/* A record tells of both directions: of its own by its bytes, of the other by its peer offset. That
+ * other one is only noted here and caught up with when it matters, since its record may be on its
+ * way from another processor. */
 void tp_connection_data(struct tp_connection *c, const struct tp_data_record *record,
                         const uint8_t *payload)
 {
@@ -254,6 +264,8 @@ void tp_connection_data(struct tp_connection *c, const struct tp_data_record *re
 
 /* ---- the end ---- */
 
+/* An unanswered request is the client's or the server's doing, unless an answer may have been
+ * missed: then it is ours. */
 static void end_pending(struct tp_connection *c, struct tp_pending *p, enum tp_exchange_end why)
 {
     if (!p->response_done) {
@@ -266,6 +278,7 @@ static void end_pending(struct tp_connection *c, struct tp_pending *p, enum tp_e
     tp_pending_deliver(c, p);
 }
 
+/* Holes first, then the end of file: a body that ends with the connection must hear of its hole. */
 void tp_connection_end(struct tp_connection *c, enum tp_exchange_end why, bool eof,
                        uint64_t time_ns)
 {

@@ -4,9 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* An idle connection takes under 1 KiB, so the ceiling is some 200 MiB; past it, connections are
+ * counted as lost, not half remembered. */
 #define BUCKETS_MIN 64
 #define CONNECTIONS_MAX (1u << 18)
 
+/* Heads: node takes 16 KiB, nginx 32 KiB as they come. Held bytes: an answer overtakes its request
+ * by microseconds only. Ratio: deflate reaches 1032 at best; what packs better is blank, or a bomb.
+ */
 static const struct tp_conn_limits default_limits = {
     .head_bytes_max = 256u * 1024u,
     .held_bytes_max = 256u * 1024u,
@@ -68,6 +73,8 @@ static void grow(struct tp_conns *conns)
     free(old);
 }
 
+/* Without the generation: an object that was freed and used again must be found, to be ended. The
+ * close record may be lost; the next generation tells the same. */
 /* The link that leads to the connection of this pid and object, whatever its generation. */
 static struct tp_connection **find(const struct tp_conns *conns, uint32_t pid, uint64_t conn)
 {
@@ -77,6 +84,7 @@ static struct tp_connection **find(const struct tp_conns *conns, uint32_t pid, u
     return at;
 }
 
+/* Out of the table first: nothing that the consumer does may find a connection that is dying. */
 static void end_at(struct tp_conns *conns, struct tp_connection **at, enum tp_exchange_end why,
                    bool eof, uint64_t time_ns)
 {
@@ -117,6 +125,7 @@ static struct tp_connection *add(struct tp_conns *conns, const struct tp_data_re
     return c;
 }
 
+/* Not taken is not unseen: these bytes are missing like any others. */
 static void count_untaken(struct tp_conns *conns, const struct tp_data_record *record,
                           const char *tls, const char *why)
 {
@@ -148,6 +157,7 @@ int tp_conns_data(struct tp_conns *conns, const struct tp_data_record *record,
     return 0;
 }
 
+/* The final offsets are taken as heard, not as read, so that the end finds the hole before it. */
 void tp_conns_close(struct tp_conns *conns, const struct tp_close_record *record)
 {
     struct tp_connection **at = find(conns, record->head.pid, record->conn);
@@ -160,6 +170,7 @@ void tp_conns_close(struct tp_conns *conns, const struct tp_close_record *record
     end_at(conns, at, TP_END_CLOSED, true, record->head.time_ns);
 }
 
+/* Not an end of file: a process that dies leaves its bodies unfinished, whatever their framing. */
 void tp_conns_process_exit(struct tp_conns *conns, uint32_t pid, uint64_t time_ns)
 {
     for (size_t i = 0; i < conns->bucket_count; i++) {

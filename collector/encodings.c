@@ -10,11 +10,14 @@
 #include <zlib.h>
 #include <zstd.h>
 
+/* A body coded more often than this is no real one, and each stage costs a window. */
 #define STAGES_MAX 4
 #define OUT_BYTES (16u * 1024u)
 #define FREE_BYTES (1024u * 1024u) /* output that no ratio is asked of */
 #define ZSTD_WINDOW_LOG_MAX 23     /* RFC 9659: 8 MiB for zstd as a content coding */
 
+/* Codings are those of RFC 9110, 8.4 and the registry of content codings; "none" and "utf-8" stand
+ * in the field by mistake of real servers, with bodies that are not coded. */
 enum coding { IDENTITY, GZIP, DEFLATE, BROTLI, ZSTD_CODING, UNKNOWN };
 
 struct stage {
@@ -73,6 +76,8 @@ static int parse_codings(struct tp_decoder *d, const char *s)
     return 0;
 }
 
+/* The window's ceiling bounds what a hostile frame can make us allocate: 32 KiB for inflate, 16 MiB
+ * for brotli by its format (RFC 7932, 9.1), 8 MiB for zstd by our word. */
 static int stage_open(struct stage *s)
 {
     switch (s->coding) {
@@ -131,6 +136,9 @@ void tp_decoder_free(struct tp_decoder *decoder)
     free(decoder);
 }
 
+/* Bombs are stopped here, at the output of the last stage: by size, and by ratio once there is
+ * enough of it for a ratio to mean something (a short run of blanks packs very well). A bomb
+ * between two stages goes through in pieces of OUT_BYTES, so it costs time but no memory. */
 static int emit(struct tp_decoder *d, size_t i, const uint8_t *data, size_t n)
 {
     if (n == 0)
@@ -172,6 +180,8 @@ static int next_member(struct stage *s)
     return 0;
 }
 
+/* Z_SYNC_FLUSH: give out all that the input so far says. An event stream is flushed event by event,
+ * and the time of each matters. Z_BUF_ERROR only says that no more came of it. */
 static int push_zlib(struct tp_decoder *d, size_t i, const uint8_t *data, size_t n)
 {
     struct stage *s = &d->stages[i];
@@ -218,6 +228,8 @@ static int push_brotli(struct tp_decoder *d, size_t i, const uint8_t *data, size
     return s->ended && n > 0 ? -EBADMSG : 0;
 }
 
+/* "Ended" means at a frame's end; more frames may follow (RFC 8878, 3.1). A call that neither takes
+ * nor gives says nothing about that. */
 static int push_zstd(struct tp_decoder *d, size_t i, const uint8_t *data, size_t n)
 {
     struct stage *s = &d->stages[i];
@@ -260,6 +272,8 @@ int tp_decoder_push(struct tp_decoder *decoder, const uint8_t *data, size_t n)
     return push_stage(decoder, 0, data, n);
 }
 
+/* A stage that got no byte is fine: an empty body with a coding in its head is common (HEAD, 304,
+ * an error without text). */
 int tp_decoder_finish(const struct tp_decoder *decoder)
 {
     for (size_t i = 0; i < decoder->count; i++)

@@ -3,8 +3,13 @@
 
 #include <string.h>
 
+/* Chunk extensions count into the line; nobody sends this many. */
 #define CHUNK_LINE_BYTES_MAX 4096
+/* While searching, a head may have to be held back in full before it is known to be one: shorter
+ * than where a head must stand, so that text that looks like one cannot hold much back. */
 #define SEARCH_HEAD_BYTES_MAX (16u * 1024u)
+/* Held bytes are judged again with this many more, not with all that came: a candidate that fails
+ * soon must not cost a copy of a whole record. */
 #define HOLD_STEP_BYTES 4096
 
 void tp_http1_init(struct tp_http1 *f, const struct tp_http1_ops *ops, void *cx,
@@ -34,6 +39,7 @@ static void forget_probe(struct tp_http1 *f)
     f->marked = false;
 }
 
+/* Search runs inside messages (their body) and between them (nobody's). */
 static void pass(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     if (n == 0)
@@ -44,6 +50,8 @@ static void pass(struct tp_http1 *f, const uint8_t *data, size_t n)
         f->ops->skipped(f->cx, n);
 }
 
+/* open is cleared before the owner hears of it: the owner may stop or abandon the framer from
+ * there. */
 static void end_message(struct tp_http1 *f, bool lost)
 {
     f->state = TP_HTTP1_START;
@@ -56,6 +64,8 @@ static void end_message(struct tp_http1 *f, bool lost)
     f->guessed = false;
 }
 
+/* From here on each boundary is a guess until the next one stands where it says, and the message
+ * stays `guessed` to its end, whatever is proven later: its end may be that of another. */
 static void go_loose(struct tp_http1 *f)
 {
     f->state = TP_HTTP1_LOOSE;
@@ -75,6 +85,7 @@ static void break_framing(struct tp_http1 *f)
     go_loose(f);
 }
 
+/* A body of no bytes has no byte to end it. */
 static void begin_length(struct tp_http1 *f, uint64_t length)
 {
     f->left = length;
@@ -102,6 +113,7 @@ static void begin_body(struct tp_http1 *f, const struct tp_head *head)
         f->state = TP_HTTP1_UNTIL_CLOSE;
 }
 
+/* Something was asked or answered here, and nobody can be told what: as good as a hole. */
 static void give_up_head(struct tp_http1 *f, size_t n)
 {
     f->state = TP_HTTP1_SKIP;
@@ -110,6 +122,8 @@ static void give_up_head(struct tp_http1 *f, size_t n)
     f->ops->skipped(f->cx, n);
 }
 
+/* DOUBTED: to HEAD, an answer announces a body and sends none (RFC 9112, 6.3, rule 1). Where the
+ * request was lost, only the next bytes tell: a head means that there was no body. */
 static void take_verdict(struct tp_http1 *f, const struct tp_head *head, size_t n)
 {
     enum tp_http1_verdict verdict = f->ops->head(f->cx, head);
@@ -130,6 +144,7 @@ static void take_verdict(struct tp_http1 *f, const struct tp_head *head, size_t 
     }
 }
 
+/* A message that is still open here had its end in a hole: two are never glued together. */
 static size_t take_head(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     end_message(f, true);
@@ -153,6 +168,7 @@ static void mark_once(struct tp_http1 *f, size_t skip)
     f->marked = true;
 }
 
+/* RFC 9112, 2.2: empty lines may stand before a head. */
 static size_t step_start(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     size_t blank = 0;
@@ -221,36 +237,22 @@ static size_t step_length(struct tp_http1 *f, const uint8_t *data, size_t n)
     return n;
 }
 
+/* Not searched for heads even after a hole: nothing can follow on this connection. */
 static size_t step_until_close(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     pass(f, data, n);
     return n;
 }
 
-/* hex digits, blanks, then the line's end or an extension (RFC 9112, 7.1). */
-static bool read_chunk_size(const uint8_t *p, size_t n, uint64_t *ret_size)
-{
-    uint64_t size = 0;
-    size_t i = 0;
-    for (; i < n && tp_hex_value(p[i]) >= 0; i++) {
-        if (size >> 56)
-            return false;
-        size = size * 16 + (uint64_t)tp_hex_value(p[i]);
-    }
-    size_t digits = i;
-    while (i < n && (p[i] == ' ' || p[i] == '\t' || p[i] == '\r'))
-        i++;
-    *ret_size = size;
-    return digits > 0 && (i == n || p[i] == ';');
-}
-
+/* RFC 9112, 7.1. Bare LF is taken where the framing is certain; a size that says so is the second
+ * of two boundaries in a row and ends all doubt. */
 static size_t step_chunk_line(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     const uint8_t *lf = memchr(data, '\n', n);
     if (!lf && n <= CHUNK_LINE_BYTES_MAX && tp_hex_value(data[0]) >= 0)
         return 0;
     uint64_t size = 0;
-    if (!lf || !read_chunk_size(data, (size_t)(lf - data), &size)) {
+    if (!lf || !tp_chunk_size(data, (size_t)(lf - data), &size)) {
         break_framing(f);
         return 0;
     }
@@ -309,6 +311,7 @@ static size_t step_chunk_end(struct tp_http1 *f, const uint8_t *data, size_t n)
     return len;
 }
 
+/* Trailer fields are not told: no API puts usage there. */
 static size_t step_trailer(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     const uint8_t *lf = memchr(data, '\n', n);
@@ -391,6 +394,8 @@ static size_t step_search(struct tp_http1 *f, const uint8_t *data, size_t n)
     return n;
 }
 
+/* After a hole between messages: most often the next head follows at once, else the owner says
+ * whether this is the midst of something. Without a hole there is no such excuse. */
 static size_t step_gap(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
     size_t len = 0;
@@ -491,6 +496,8 @@ static void gap(struct tp_http1 *f, uint64_t bytes)
     f->ops->gap(f->cx, bytes);
 }
 
+/* The best case: lengths tell where the message ends, however much of it is missing. What is
+ * missing beyond that belongs to messages never seen. */
 static void hole_in_length(struct tp_http1 *f, uint64_t bytes)
 {
     uint64_t inside = bytes < f->left ? bytes : f->left;
@@ -503,6 +510,8 @@ static void hole_in_length(struct tp_http1 *f, uint64_t bytes)
         gap(f, bytes - inside);
 }
 
+/* Inside one chunk the next boundary is known. Else it is searched for, and the very next bytes may
+ * be the rest of one (`fresh`). */
 static void hole_in_chunks(struct tp_http1 *f, uint64_t bytes)
 {
     bool inside = f->state == TP_HTTP1_CHUNK_DATA && !f->unsure && bytes <= f->left;
@@ -517,6 +526,7 @@ static void hole_in_chunks(struct tp_http1 *f, uint64_t bytes)
     f->fresh = true;
 }
 
+/* Order matters: what was held back stood before the hole and is judged as it is. */
 void tp_http1_hole(struct tp_http1 *f, uint64_t bytes)
 {
     let_go(f);
@@ -543,6 +553,7 @@ void tp_http1_hole(struct tp_http1 *f, uint64_t bytes)
     }
 }
 
+/* DOUBT at the end: no body came, as after HEAD. */
 void tp_http1_eof(struct tp_http1 *f)
 {
     let_go(f);
@@ -550,6 +561,8 @@ void tp_http1_eof(struct tp_http1 *f)
         end_message(f, false);
 }
 
+/* May be called from inside feed(), by the head that ends HTTP: then the bytes at hand go on as
+ * opaque. */
 void tp_http1_stop(struct tp_http1 *f)
 {
     if (!f->busy)

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
+/* The longest registered method is UPDATEREDIRECTREF; a longer word is text. */
 #define METHOD_BYTES_MAX 20
+/* Text is told from heads by the first line, early: otherwise a body without line ends would be
+ * held back to the ceiling, again and again. */
 #define EARLY_BYTES 256 /* of an unfinished first line, this much is looked at */
 #define REASON_BYTES_MAX 64
 #define EXTENSION_BYTES_MAX 256
@@ -45,6 +48,7 @@ static enum tp_probe probe_pattern(const uint8_t *p, size_t n, const char *patte
     return TP_PROBE_YES;
 }
 
+/* A quoted status line in JSON or source text has quotes or escapes near it. */
 static bool reason_is_plain(const uint8_t *p, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -78,6 +82,7 @@ static bool method_is_known(const uint8_t *p, size_t n, bool whole)
     return false;
 }
 
+/* RFC 9112, 3.2: path, absolute URI, asterisk; authority for CONNECT alone. */
 static bool target_is_likely(const uint8_t *method, uint8_t first)
 {
     return first == '/' || first == 'h' || first == '*' || *method == 'C';
@@ -114,6 +119,8 @@ static enum tp_probe probe_request_line(const uint8_t *p, size_t n, bool whole, 
     return whole ? TP_PROBE_YES : TP_PROBE_MORE;
 }
 
+/* Before the role is known, either may come first: tried as an answer, whose start is fixed text.
+ */
 static enum tp_probe probe_first_line(enum tp_http1_role role, bool strict, const uint8_t *p,
                                       size_t n, bool whole)
 {
@@ -133,6 +140,8 @@ static bool is_field_line(const uint8_t *p, size_t n)
     return i > 0 && i < n && p[i] == ':' && !memchr(p, 0, n);
 }
 
+/* Where text is searched, bare LF is refused: real heads have CRLF, and text about HTTP mostly not.
+ */
 /* One whole line; NO where it cannot stand in this head, YES where it ends it. */
 static enum tp_probe probe_line(struct tp_head_probe *state, enum tp_http1_role role, bool strict,
                                 const uint8_t *p, size_t n)
@@ -215,6 +224,9 @@ static enum tp_probe probe_trailer(const uint8_t *p, size_t n, size_t *at)
     return TP_PROBE_NO;
 }
 
+/* Four anchors make a boundary: CRLF, a plausible size, CRLF, and what must stand behind the data
+ * where that is at hand. In random bytes that is rarer than one in billions; text would need a line
+ * that is a number, with a CRLF exactly that far behind it. */
 enum tp_probe tp_probe_chunk(const uint8_t *data, size_t n, bool fresh, size_t *ret_len,
                              uint64_t *ret_size)
 {
@@ -251,4 +263,20 @@ enum tp_probe tp_probe_chunk(const uint8_t *data, size_t n, bool fresh, size_t *
     *ret_len = i;
     *ret_size = size;
     return TP_PROBE_YES;
+}
+
+bool tp_chunk_size(const uint8_t *p, size_t n, uint64_t *ret_size)
+{
+    uint64_t size = 0;
+    size_t i = 0;
+    for (; i < n && tp_hex_value(p[i]) >= 0; i++) {
+        if (size >> 56)
+            return false;
+        size = size * 16 + (uint64_t)tp_hex_value(p[i]);
+    }
+    size_t digits = i;
+    while (i < n && (p[i] == ' ' || p[i] == '\t' || p[i] == '\r'))
+        i++;
+    *ret_size = size;
+    return digits > 0 && (i == n || p[i] == ';');
 }

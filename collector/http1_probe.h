@@ -32,6 +32,10 @@ enum tp_probe tp_probe_head(struct tp_head_probe *state, enum tp_http1_role role
 enum tp_probe tp_probe_chunk(const uint8_t *data, size_t n, bool fresh, size_t *ret_len,
                              uint64_t *ret_size);
 
+/* A chunk's first line, without its LF: hex digits, blanks, then the end or an extension (RFC 9112,
+ * 7.1). Of what is known to be one; for guesses see above. False: it is none, or 2^56 and more. */
+bool tp_chunk_size(const uint8_t *p, size_t n, uint64_t *ret_size);
+
 /* Value of a hex digit, or -1. */
 int tp_hex_value(uint8_t c);
 

@@ -15,11 +15,13 @@ const char *tp_http_field(const struct tp_http_head *head, const char *name)
     return NULL;
 }
 
+/* OWS of RFC 9110, 5.6.3: nothing else may stand around a value. */
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';
 }
 
+/* A lone LF ends a line too (RFC 9112, 2.2), as real parsers have it. */
 /* Ends the line at p with a NUL and returns the start of the next one. */
 static char *cut_line(char *p, char *end)
 {
@@ -57,6 +59,8 @@ static void unfold(char *p, char *end)
     }
 }
 
+/* A line without a name is passed over, not refused: the client or server at hand accepted this
+ * head, and one odd line must not cost a call. */
 static int add_field(struct tp_head *h, char *line)
 {
     char *colon = strchr(line, ':');
@@ -108,6 +112,9 @@ static char *join_field(struct tp_head *h, size_t i, char *at)
     return at;
 }
 
+/* RFC 9110, 5.3: a list may be split over fields of one name; a consumer must not see half of it.
+ * In `joined` each value is copied once, with two bytes more between and one behind: 3 a field
+ * suffice. */
 static int join_repeated(struct tp_head *h, size_t n)
 {
     char *at = NULL;
@@ -123,6 +130,7 @@ static int join_repeated(struct tp_head *h, size_t n)
     return 0;
 }
 
+/* Not atoi(): "200" may be followed by anything, and only 100 to 999 is a status (RFC 9110, 15). */
 /* Three digits, or 0. */
 static int status_of(const char *s)
 {
@@ -150,6 +158,7 @@ static int parse_start(struct tp_head *h, char *line)
         return http->status < 100 ? -EBADMSG : 0;
     }
     char *sp = strchr(line, ' ');
+    /* From both ends: a target with unescaped blanks is wrong, but servers take it. */
     char *last = strrchr(line, ' ');
     if (!sp || last == sp || strncmp(last + 1, "HTTP/", 5) != 0)
         return -EBADMSG;
@@ -178,6 +187,8 @@ static int parse_lines(struct tp_head *h, char *text, size_t n)
     return err ? err : join_repeated(h, n);
 }
 
+/* Two allocations for a head, whatever its size: the text, cut in place, and the table, sized by
+ * the lines that there are. */
 int tp_head_parse(struct tp_head *ret_head, const uint8_t *data, size_t n)
 {
     struct tp_head h = {0};
@@ -211,6 +222,8 @@ void tp_head_done(struct tp_head *head)
     *head = (struct tp_head){0};
 }
 
+/* Parameters (";q=1") belong to the token before them; coding names ignore case (RFC 9110, 8.4.1).
+ */
 bool tp_head_has_token(const char *value, const char *token)
 {
     size_t n = strlen(token);
@@ -239,6 +252,8 @@ static int64_t length_of(const char *s, const char **ret_end)
     return digits ? value : -2;
 }
 
+/* RFC 9110, 8.6: "3, 3" may be read as 3; two different lengths are an attack or a fault, and where
+ * this message ends is anybody's guess. */
 int64_t tp_head_content_length(const struct tp_head *head)
 {
     const char *s = tp_http_field(&head->http, "content-length");

@@ -45,6 +45,8 @@ static void tell_hole(struct tp_side *side, uint64_t bytes)
         ops_of(side)->response_hole(side->current->x, bytes);
 }
 
+/* A broken coding costs the rest of this body, and is counted once, when it closes: the exchange
+ * and the connection go on. */
 static void on_body(void *cx, const uint8_t *data, size_t n)
 {
     struct tp_side *side = cx;
@@ -65,6 +67,8 @@ static void on_body(void *cx, const uint8_t *data, size_t n)
     }
 }
 
+/* Compressed bytes after a hole mean nothing (each refers to those before): the body stays
+ * undecodable, while its framing goes on and finds its end. */
 static void on_hole(void *cx, uint64_t bytes)
 {
     struct tp_side *side = cx;
@@ -76,6 +80,7 @@ static void on_hole(void *cx, uint64_t bytes)
         side->undecodable = "after a hole";
 }
 
+/* The decoder is made for the body's life; NULL where there is nothing to decode. */
 static void open_body(struct tp_side *side, const struct tp_head *head)
 {
     const struct tp_conn_limits *limits = &side->conn->owner->limits;
@@ -116,6 +121,8 @@ static void on_mark(void *cx, uint64_t at)
     side->mark.at = at;
 }
 
+/* Told by the first head, whichever it is. What either side lost before that is judged now: a hole
+ * among requests may hide one, a hole among answers an answer. */
 void tp_connection_set_role(struct tp_connection *c, enum tp_direction requests)
 {
     struct tp_side *asking = &c->side[requests], *answering = &c->side[!requests];
@@ -180,6 +187,7 @@ static void tell_gap(struct tp_side *side)
         tell_loss(side->conn, "http", "hole between messages", bytes);
 }
 
+/* In this order: the shadow is judged by the gaps that settling removes. */
 static struct tp_pending *new_request(struct tp_side *side, const struct tp_head *head)
 {
     struct tp_connection *c = side->conn;
@@ -216,6 +224,7 @@ static enum tp_http1_verdict begin_request(struct tp_side *side, const struct tp
     return TP_HTTP1_FRAMED;
 }
 
+/* An answer always gets an exchange, if need be one without request: its usage must not be lost. */
 static struct tp_pending *pair(struct tp_side *side, const struct tp_mark *at)
 {
     struct tp_connection *c = side->conn;
@@ -235,6 +244,8 @@ static struct tp_pending *pair(struct tp_side *side, const struct tp_mark *at)
     return p;
 }
 
+/* RFC 9112, 6.3, rules 1 and 2: what has no body whatever its head says. 101 and a granted CONNECT
+ * change the protocol; inside a tunnel HTTP may go on in clear, so it is tried. */
 static enum tp_http1_verdict frame_answer(struct tp_side *side, const struct tp_pending *p,
                                           const struct tp_head *head)
 {
@@ -255,6 +266,8 @@ static enum tp_http1_verdict frame_answer(struct tp_side *side, const struct tp_
     return p->orphan ? TP_HTTP1_DOUBTED : TP_HTTP1_FRAMED;
 }
 
+/* Catching up comes first: a request lost in a hole must be known as a gap before this answer looks
+ * for its own. */
 static enum tp_http1_verdict begin_response(struct tp_side *side, const struct tp_head *head)
 {
     tp_side_catch_up(tp_side_other(side), side->mark.peer_offset);
@@ -268,6 +281,7 @@ static enum tp_http1_verdict begin_response(struct tp_side *side, const struct t
     return frame_answer(side, p, head);
 }
 
+/* A head of the wrong kind is not HTTP going both ways; it is text, found in search. */
 static enum tp_http1_verdict on_head(void *cx, const struct tp_head *head)
 {
     struct tp_side *side = cx;
@@ -280,6 +294,7 @@ static enum tp_http1_verdict on_head(void *cx, const struct tp_head *head)
     return head->request ? begin_request(side, head) : begin_response(side, head);
 }
 
+/* An end that was guessed may be that of another message: what follows on this side is in doubt. */
 static void on_end(void *cx, bool lost)
 {
     struct tp_side *side = cx;
@@ -335,6 +350,8 @@ static bool is_http2(const uint8_t *data, size_t n)
            (n >= 9 && data[0] == 0 && data[1] == 0 && memcmp(data + 3, settings, 6) == 0);
 }
 
+/* Recording may start in mid-stream, of an answer that is worth having: its usage comes last. Event
+ * streams show what they are; JSON is only trusted where the role is known. */
 static bool looks_like_events(const uint8_t *data, size_t n)
 {
     return begins_with(data, n, "data:") || begins_with(data, n, "event:") ||
@@ -346,6 +363,7 @@ static bool looks_like_json(const uint8_t *data, size_t n)
     return begins_with(data, n, "{\"") || begins_with(data, n, "[{") || memmem(data, n, "\":", 2);
 }
 
+/* Without its head, compressed text cannot be known; control bytes give it away. */
 static bool is_binary(const uint8_t *data, size_t n)
 {
     for (size_t i = 0; i < n && i < 64; i++)
@@ -370,6 +388,8 @@ static bool begin_headless(struct tp_side *side, const uint8_t *data, size_t n)
     return true;
 }
 
+/* Only an answer is taken up without its head: a request without one has no path, and says nothing
+ * that its answer does not say. */
 static bool on_stray(void *cx, const uint8_t *data, size_t n, bool after_gap)
 {
     struct tp_side *side = cx;
@@ -386,8 +406,10 @@ static bool on_stray(void *cx, const uint8_t *data, size_t n, bool after_gap)
         tp_connection_set_role(c, !side->direction);
         return begin_headless(side, data, n);
     }
-    if (is_requests(side))
+    if (is_requests(side)) {
+        tp_pending_disown(c);
         return false;
+    }
     if (after_gap)
         return begin_headless(side, data, n);
     if (side->had_head || !(looks_like_events(data, n) || looks_like_json(data, n)))
@@ -418,6 +440,8 @@ static void recheck_requests(struct tp_side *side)
         tp_http1_abandon(&side->http, false);
 }
 
+/* The bytes at hand were recorded after a later request than the open answer's: where this answer's
+ * end was not seen, it must have been before. */
 static void recheck_answers(struct tp_side *side)
 {
     struct tp_connection *c = side->conn;

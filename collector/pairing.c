@@ -3,6 +3,14 @@
 
 #include <stdlib.h>
 
+/* The queue holds requests in the order of their offsets, and between them gaps: places where a
+ * request may have been lost. While nothing is missing, an answer belongs to the first that lives
+ * (RFC 9112, 9.3.2) and that is proof, pipelined or not. After a hole among answers the order alone
+ * proves nothing, and offsets decide: the last one that had begun when the answer was recorded is
+ * the owner, if each request waits for the answer before. Where requests are known not to wait, no
+ * one is.
+ *
+ * Requests without an answer beyond this are a flood, or all of their answers were lost. */
 #define PENDING_MAX 1024
 #define ANSWER_BYTES_MIN 16 /* "HTTP/1.1 204\r\n\r\n" */
 
@@ -27,6 +35,8 @@ bool tp_pending_has_gap(const struct tp_connection *c)
     return false;
 }
 
+/* No answer fits between the two requests: the later one cannot have waited. Holds whatever was
+ * lost in between, which is why it is asked of offsets. */
 bool tp_pending_overlaps(const struct tp_connection *c, uint64_t peer)
 {
     for (const struct tp_pending *p = c->first; p; p = p->next)
@@ -35,6 +45,8 @@ bool tp_pending_overlaps(const struct tp_connection *c, uint64_t peer)
     return false;
 }
 
+/* Requests that keep several under way never come to rest, so a lost count of answers is never
+ * found again (connection.h, `rolling`). */
 bool tp_pending_rolls(const struct tp_connection *c, uint64_t peer)
 {
     for (const struct tp_pending *p = c->first; p; p = p->next)
@@ -43,6 +55,7 @@ bool tp_pending_rolls(const struct tp_connection *c, uint64_t peer)
     return false;
 }
 
+/* Frees. No side may keep a pointer to it. */
 static void unlink_pending(struct tp_connection *c, struct tp_pending *p)
 {
     struct tp_pending **at = &c->first;
@@ -60,6 +73,7 @@ static void unlink_pending(struct tp_connection *c, struct tp_pending *p)
     free(p);
 }
 
+/* The body closes before the exchange ends: its decoder may have something left to count. */
 void tp_pending_deliver(struct tp_connection *c, struct tp_pending *p)
 {
     for (int d = 0; d < 2; d++)
@@ -85,6 +99,8 @@ void tp_pending_finish(struct tp_connection *c, struct tp_pending *p, enum tp_ex
         tp_pending_deliver(c, p);
 }
 
+/* Marked with all that is missing so far, so that the bytes are told once: to the first that is
+ * lost with them. */
 static void lose(struct tp_connection *c, struct tp_pending *p)
 {
     struct tp_side *answers = &c->side[!c->request_direction];
@@ -133,6 +149,8 @@ static struct tp_pending *last_pending(const struct tp_connection *c)
     return last;
 }
 
+/* Gaps in a row are one: how many requests it hides, nobody knows. The earliest offset stays, since
+ * a request may have begun there. */
 void tp_pending_add_gap(struct tp_connection *c, uint64_t offset, bool certain)
 {
     struct tp_pending *last = last_pending(c);
@@ -148,6 +166,7 @@ void tp_pending_add_gap(struct tp_connection *c, uint64_t offset, bool certain)
     p->start = offset;
 }
 
+/* Strictly before: a request that begins at `peer` had not been sent. */
 struct tp_pending *tp_pending_owner(const struct tp_connection *c, uint64_t from, uint64_t peer)
 {
     struct tp_pending *owner = NULL;
@@ -176,6 +195,7 @@ static void lose_ambiguous(struct tp_connection *c, uint64_t peer)
     }
 }
 
+/* An answer that a gap owns belongs to a request never seen: NULL makes it an orphan. */
 struct tp_pending *tp_pending_select(struct tp_connection *c, uint64_t from, uint64_t peer)
 {
     struct tp_pending *first = first_live(c);
@@ -220,6 +240,8 @@ struct tp_pending *tp_pending_orphan(struct tp_connection *c)
     return p;
 }
 
+/* The consumer needs the request now, without what its head would say; begin_request() finds it
+ * again by the offset. */
 struct tp_pending *tp_pending_early(struct tp_connection *c, uint64_t peer)
 {
     const struct tp_side *requests = &c->side[c->request_direction];
@@ -246,6 +268,7 @@ struct tp_pending *tp_pending_adopt(struct tp_connection *c, uint64_t start)
     return p;
 }
 
+/* Its request is lost, and may not be waited for. */
 void tp_pending_disown(struct tp_connection *c)
 {
     struct tp_pending *p = c->early;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,4 +297,23 @@ Test(http, ends_what_is_open_when_the_process_or_the_recording_ends)
     tp_conns_free(wire.conns, wire.now_ns);
     wire.conns = NULL;
     cr_expect_eq(exchange_log_at(&log_, 1)->why, TP_END_SHUTDOWN);
+}
+
+/* Under sanitizers mallinfo2() tells nothing, and this only plays. */
+Test(http, keeps_ten_thousand_idle_connections_in_little_memory)
+{
+    size_t before = mallinfo2().uordblks;
+    log_.discard = true;
+    for (uint64_t i = 0; i < 10000; i++) {
+        wire.conn = i + 1;
+        wire.offset[0] = wire.offset[1] = 0;
+        wire_move_split(&wire, TP_DIR_WRITE, GET, 7);
+        wire_move_split(&wire, TP_DIR_READ, OK "Content-Length: 5\r\n\r\nhello", 5);
+    }
+    size_t log_bytes = 10000 * (sizeof(struct seen) + 64);
+    struct tp_conn_stats stats;
+    tp_conns_stats(wire.conns, &stats);
+    cr_expect_eq(stats.open, 10000);
+    cr_expect_eq(log_.over, 10000);
+    cr_expect_leq(mallinfo2().uordblks, before + log_bytes + 10000 * 1024);
 }
