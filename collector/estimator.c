@@ -73,7 +73,7 @@ static inline void count_block(struct counts *t, const uint8_t *p, size_t n)
 {
     struct counts k = {0};
     for (size_t i = 0; i < n; i++) {
-        uint8_t c = p[i], before = p[i - 1];
+        uint8_t c = p[i], before = (p - 1)[i];
         k.letters += is_letter(c);
         k.words += is_letter(c) & !is_letter(before);
         k.camels += is_capital(c) & is_small(before);
