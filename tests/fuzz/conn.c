@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Connections: the input is a list of records, each 4 bytes (direction and flags, skipped bytes,
- * peer offset's advance, length) and its payload. Every exchange that begins must end, once. */
+ * peer offset's advance, length) and its payload. Every exchange that begins must end, once, and
+ * every byte of a hole must be told. */
 #include <stdlib.h>
 
 #include "collector/conn.h"
@@ -8,6 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static long open_exchanges;
+static uint64_t told_bytes;
 
 static void *request_begin(void *cx, const struct tp_conn_origin *origin,
                            const struct tp_http_head *head, uint64_t time_ns)
@@ -29,6 +31,7 @@ static void on_body(void *x, const uint8_t *data, size_t n, uint64_t time_ns)
 static void on_hole(void *x, uint64_t bytes)
 {
     *(volatile uint8_t *)x = (uint8_t)bytes;
+    told_bytes += bytes;
 }
 
 static void request_end(void *x, uint64_t time_ns)
@@ -54,7 +57,7 @@ static void loss(void *cx, const struct tp_conn_origin *origin, const char *wher
 {
     (void)cx;
     (void)origin;
-    (void)bytes;
+    told_bytes += bytes;
     if (!where || !why)
         abort();
 }
@@ -69,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct tp_conns *conns = tp_conns_new(&ops, NULL, &limits);
     uint64_t offset[2] = {0, 0}, now = 0;
     open_exchanges = 0;
+    told_bytes = 0;
     while (size >= 4) {
         uint32_t n = data[3] < size - 4 ? data[3] : (uint32_t)(size - 4);
         uint8_t direction = data[0] & 1;
@@ -86,8 +90,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data += 4 + n;
         size -= 4 + n;
     }
+    struct tp_conn_stats stats;
+    tp_conns_stats(conns, &stats);
     tp_conns_free(conns, now);
-    if (open_exchanges != 0)
+    if (open_exchanges != 0 || told_bytes < stats.hole_bytes[0] + stats.hole_bytes[1])
         abort();
     return 0;
 }
