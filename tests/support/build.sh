@@ -1,9 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# build.sh PRESET: configures and builds one preset. Quiet unless it fails.
+# build.sh PRESET [TARGET...]: configures and builds one preset, or targets of it. Quiet unless it fails.
 set -eu
 cd "$(dirname "$0")/../.."
 preset=$1
+shift
+targets=$*
 
 # Ubuntu's /usr/sbin/bpftool is a wrapper that wants the running kernel's own package; any version generates skeletons.
 bpftool=$(command -v bpftool || echo /usr/sbin/bpftool)
@@ -18,7 +20,7 @@ set -- --preset "$preset"
 # Parts that are missing now may be there the next time: what was looked for is looked for again.
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if ! { cmake "$@" && cmake --build --preset "$preset"; } >"$log" 2>&1; then
+if ! { cmake "$@" && cmake --build --preset "$preset" ${targets:+--target $targets}; } >"$log" 2>&1; then
   cat "$log" >&2
   echo "build: preset $preset failed" >&2
   exit 1

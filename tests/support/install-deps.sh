@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# install-deps.sh build|test|agent...: installs the packages that a purpose needs and that are missing, on
+# install-deps.sh build|test|fuzz|agent...: installs the packages that a purpose needs and that are missing, on
 # Debian 12 and 13 and Ubuntu 22.04 and 24.04. Says what it does before it does it; does nothing where nothing is missing.
 set -eu
 
@@ -25,6 +25,12 @@ first_of() {
 
 words() { printf '%s\n' "$1" | tr -s ' ' '\n' | sed '/^$/d'; }
 
+# Of the clang that is here, or that the package would bring.
+clang_major() {
+  { clang -dumpversion 2>/dev/null || apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p'; } |
+    sed -n '1s/\..*//;1p'
+}
+
 has_program() { command -v "$1" >/dev/null 2>&1; }
 
 wanted() {
@@ -36,8 +42,14 @@ wanted() {
         # Ubuntu ships bpftool in its kernel's tools.
         has_program bpftool || [ -x /usr/sbin/bpftool ] || first_of bpftool linux-tools-generic ;;
       test) words "$test" ;;
+      # libFuzzer and the sanitizers of clang: a package of their own where clang does not bring them.
+      fuzz)
+        echo clang
+        [ -f "$(clang -print-file-name=libclang_rt.fuzzer-"$(uname -m)".a 2>/dev/null)" ] ||
+          [ -f "$(clang -print-file-name=libclang_rt.fuzzer.a 2>/dev/null)" ] ||
+          { major=$(clang_major) && first_of "libclang-rt-$major-dev" "libclang-common-$major-dev"; } ;;
       agent) words "$agent" ;;
-      *) say "unknown purpose '$purpose' (build, test, agent)"; exit 2 ;;
+      *) say "unknown purpose '$purpose' (build, test, fuzz, agent)"; exit 2 ;;
     esac
   done
 }
@@ -59,7 +71,7 @@ as_root() {
   fi
 }
 
-[ $# -gt 0 ] || { say "usage: install-deps.sh build|test|agent..."; exit 2; }
+[ $# -gt 0 ] || { say "usage: install-deps.sh build|test|fuzz|agent..."; exit 2; }
 if ! has_program apt-get; then
   say "no apt-get here: install the equivalents of: $(wanted "$@" | sort -u | tr '\n' ' ')"
   exit 0
