@@ -12,7 +12,9 @@ import compare
 import harness
 import test_record
 
-NEW_PIDS = ["unshare", "--pid", "--fork", "--mount-proc"]
+# --mount-proc would first change the propagation of /, which a chroot's root does not allow.
+NEW_PIDS = ["unshare", "--mount", "--propagation", "unchanged", "--pid", "--fork", "sh", "-c",
+            'mount --make-rprivate /proc && mount -t proc proc /proc && exec "$@"', "sh"]
 
 
 def calls_found(place, prefix):

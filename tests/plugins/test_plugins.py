@@ -94,7 +94,7 @@ class Plugins(unittest.TestCase):
     def test_template_builds_by_cmake_and_reads_a_call(self):
         shutil.copytree(self.template, self.place / "mine")
         build = self.place / "mine/build"
-        for words in (["-S", self.place / "mine", "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DCMAKE_C_COMPILER={CC}"],
+        for words in (["-S", self.place / "mine", "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DCMAKE_C_COMPILER={CC}"],
                       ["--build", build], ["--install", build]):
             subprocess.run(["cmake", *words], check=True, stdout=subprocess.DEVNULL)
         row = self.by_origin("provider_example.so", path="/")
