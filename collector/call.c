@@ -83,6 +83,7 @@ void tp_call_free(struct tp_call *call)
     tp_rules_walk_done(&call->answer_walk);
     tp_blocks_done(&call->blocks);
     tp_anchor_free(call->anchor);
+    tp_frames_free(call->frames);
     free(call->cx.state);
     free(call);
 }
@@ -194,15 +195,17 @@ static void on_event_abort(void *cx)
     call->event = "";
 }
 
-static const struct tp_sse_handler sse_handler = {
+const struct tp_sse_handler tp_call_events = {
     .begin = on_event_begin, .data = on_event_data, .end = on_event_end, .abort = on_event_abort};
 
 void tp_call_answer_begin(struct tp_call *call, enum tp_answer_form form)
 {
     call->answering = true;
     call->form = form;
-    tp_sse_init(&call->sse, &sse_handler, call);
-    if (form == TP_ANSWER_SSE)
+    tp_sse_init(&call->sse, &tp_call_events, call);
+    if (form == TP_ANSWER_FRAMES)
+        call->frames = tp_frames_new(call);
+    if (form == TP_ANSWER_SSE || form == TP_ANSWER_FRAMES)
         call->streamed = true;
 }
 
@@ -224,6 +227,8 @@ void tp_call_answer(struct tp_call *call, const char *data, size_t n)
         anchors(call, data, n);
     if (call->form == TP_ANSWER_SSE)
         tp_sse_feed(&call->sse, data, n);
+    else if (call->form == TP_ANSWER_FRAMES)
+        tp_frames_feed(call->frames, data, n);
     else if (call->form == TP_ANSWER_JSON && !call->answer_hole)
         answer_feed(call, data, n);
 }
@@ -233,8 +238,12 @@ void tp_call_answer_hole(struct tp_call *call)
     call->answer_hole = true;
     if (call->form == TP_ANSWER_SSE)
         tp_sse_hole(&call->sse);
+    else if (call->form == TP_ANSWER_FRAMES)
+        tp_frames_hole(call->frames);
     else
         walk_reset(call);
+    if (call->form == TP_ANSWER_FRAMES)
+        return; /* the next frame is found by its checksum */
     tp_anchor_free(call->anchor);
     call->anchor = tp_anchor_new(call);
     call->anchoring = call->anchor != NULL;
@@ -244,7 +253,9 @@ void tp_call_answer_hole(struct tp_call *call)
 static void check_finished(struct tp_call *call)
 {
     bool in_event = call->form == TP_ANSWER_SSE && call->sse.in_event && !is_done_mark(call);
-    if ((in_event || call->form == TP_ANSWER_JSON) && !tp_json_at_rest(&call->answer_json))
+    bool in_frame = call->form == TP_ANSWER_FRAMES;
+    if ((in_event || in_frame || call->form == TP_ANSWER_JSON) &&
+        !tp_json_at_rest(&call->answer_json))
         call->finished = false;
     if (call->form == TP_ANSWER_JSON && call->answer_walk.wrapped)
         call->finished = false;
@@ -256,6 +267,8 @@ void tp_call_answer_end(struct tp_call *call)
     check_finished(call);
     if (call->form == TP_ANSWER_SSE) {
         tp_sse_end(&call->sse);
+    } else if (call->form == TP_ANSWER_FRAMES) {
+        tp_frames_end(call->frames);
     } else if (call->form == TP_ANSWER_JSON && !call->answer_hole) {
         if (call->event_bad || tp_json_end(&call->answer_json))
             call->json_errors++;

@@ -7,6 +7,7 @@
 #define TP_CALL_H
 
 #include "collector/blocks.h"
+#include "collector/eventstream.h"
 #include "collector/sse.h"
 
 #define TP_CALL_STRING_MAX 512
@@ -23,6 +24,7 @@ enum tp_answer_form {
     TP_ANSWER_NONE, /* neither JSON nor events */
     TP_ANSWER_JSON, /* one document, several, or an array of them */
     TP_ANSWER_SSE,
+    TP_ANSWER_FRAMES, /* an event stream in frames (collector/eventstream.h) */
 };
 
 /* Finds "usage": {...} and the like in JSON text whose beginning was lost. */
@@ -60,6 +62,7 @@ struct tp_call {
     char mark[8];      /* first bytes of its data */
     uint8_t mark_len;
     bool event_bad;
+    struct tp_frames *frames;
     bool anchoring;
     struct tp_anchor *anchor;
 };
@@ -92,5 +95,16 @@ void tp_anchor_free(struct tp_anchor *anchor);
 void tp_anchor_feed(struct tp_call *call, const char *data, size_t n);
 
 extern const struct tp_rules_sink tp_call_answer_sink;
+
+/* Events of a stream, however framed, with the call as cx: each holds one document. */
+extern const struct tp_sse_handler tp_call_events;
+
+/* An answer in frames. An event whose payload is {"bytes": "BASE64"} has its document inside that.
+ * NULL without memory. */
+struct tp_frames *tp_frames_new(struct tp_call *call);
+void tp_frames_free(struct tp_frames *frames);
+void tp_frames_feed(struct tp_frames *frames, const char *data, size_t n);
+void tp_frames_hole(struct tp_frames *frames);
+void tp_frames_end(struct tp_frames *frames);
 
 #endif

@@ -153,7 +153,7 @@ void tp_exchange_answer(struct tp_exchange *x, const struct tp_apis *apis, const
 {
     if (x->form == TP_ANSWER_UNKNOWN) {
         char first = first_byte(data, n);
-        if (!first)
+        if (!first && tp_answer_form_of(x->content_type, first) != TP_ANSWER_FRAMES)
             return;
         if (x->match == TP_MATCH_SHAPE && !x->head_seen && x->reading_count == 0)
             read_by_all(x, apis, key, content);
@@ -175,7 +175,9 @@ void tp_exchange_answer_hole(struct tp_exchange *x)
 {
     x->answer_hole = true;
     if (x->form == TP_ANSWER_UNKNOWN && x->head_seen)
-        answer_form(x, strstr(x->content_type, "json") ? TP_ANSWER_JSON : TP_ANSWER_SSE);
+        answer_form(x, strstr(x->content_type, "json")           ? TP_ANSWER_JSON
+                       : strstr(x->content_type, "amazon.event") ? TP_ANSWER_FRAMES
+                                                                 : TP_ANSWER_SSE);
     for (size_t i = 0; i < x->reading_count; i++)
         tp_call_answer_hole(x->readings[i]);
 }

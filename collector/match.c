@@ -103,6 +103,8 @@ const char *tp_provider_named(const char *host, const char *software)
  * streams as plain text, and an error may come as JSON where a stream was promised. */
 enum tp_answer_form tp_answer_form_of(const char *content_type, char first)
 {
+    if (content_type && strstr(content_type, "vnd.amazon.eventstream"))
+        return TP_ANSWER_FRAMES;
     if (first == '{' || first == '[')
         return TP_ANSWER_JSON;
     if (content_type && strstr(content_type, "event-stream"))

@@ -5,6 +5,7 @@
 #define PROVIDER_ANTHROPIC_H
 
 #include <string.h>
+#include <strings.h>
 #include <tokprof/plugin.h>
 
 enum action {

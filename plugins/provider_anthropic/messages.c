@@ -74,13 +74,38 @@ static const struct tp_json_rule response_rules[] = {
 
 /* ---- request ---- */
 
+static bool path_ends(const char *path, const char *end)
+{
+    size_t n = strlen(path), m = strlen(end);
+    return n >= m && strcmp(path + n - m, end) == 0;
+}
+
+/* Vertex AI: .../models/MODEL:rawPredict; Bedrock: /model/MODEL/invoke, ':' and '/' of an id
+ * percent-encoded. */
+static void model_in_path(struct tp_call_cx *cx, const char *path)
+{
+    char model[256];
+    size_t n = 0;
+    const char *vertex = strstr(path, "/models/"), *bedrock = strstr(path, "/model/");
+    if (vertex)
+        cx->host->set_string(cx->call, TP_CALL_MODEL, vertex + 8, strcspn(vertex + 8, ":/"));
+    if (vertex || !bedrock)
+        return;
+    for (const char *p = bedrock + 7; *p && *p != '/' && n < sizeof(model); p++) {
+        bool colon = strncasecmp(p, "%3a", 3) == 0, slash = strncasecmp(p, "%2f", 3) == 0;
+        model[n++] = colon ? ':' : slash ? '/' : *p;
+        p += colon || slash ? 2 : 0;
+    }
+    cx->host->set_string(cx->call, TP_CALL_MODEL, model, n);
+    cx->host->set_streamed(cx->call, path_ends(path, "-stream"));
+}
+
 static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
 {
     struct state *s = cx->state;
     s->input = s->read = s->write = s->write_5m = s->write_1h = -1;
-    const char *model = head ? strstr(head->path, "/models/") : NULL;
-    if (model) /* Vertex AI names it in the path */
-        cx->host->set_string(cx->call, TP_CALL_MODEL, model + 8, strcspn(model + 8, ":/"));
+    if (head)
+        model_in_path(cx, head->path);
 }
 
 /* "user_..._session_UUID" and {"session_id": "UUID"}: nothing else of a user id may go on. */
@@ -386,12 +411,6 @@ static void response_end(struct tp_call_cx *cx)
 
 /* ---- the API ---- */
 
-static bool path_ends(const char *path, const char *end)
-{
-    size_t n = strlen(path), m = strlen(end);
-    return n >= m && strcmp(path + n - m, end) == 0;
-}
-
 static int match(const struct tp_http_view *request)
 {
     const char *path = request->path;
@@ -404,6 +423,9 @@ static int match(const struct tp_http_view *request)
     if (strstr(path, "/publishers/anthropic/models/") &&
         (path_ends(path, ":rawPredict") || path_ends(path, ":streamRawPredict")))
         return strstr(path, "count-tokens") ? TP_MATCH_NOT_A_CALL : 95;
+    if (strstr(path, "/model/") && strstr(path, "anthropic") &&
+        (path_ends(path, "/invoke") || path_ends(path, "/invoke-with-response-stream")))
+        return 95; /* Amazon Bedrock; a profile's id may hide the vendor: then the bodies tell */
     return path_ends(path, "/messages") ? 60 : 0;
 }
 

@@ -123,10 +123,9 @@ static void body(struct play *p, void *x, const char *data, size_t n, bool answe
     }
 }
 
-static void body_hole(struct play *p, void *x, const char *data, size_t at, size_t hole,
+static void body_hole(struct play *p, void *x, const char *data, size_t n, size_t at, size_t hole,
                       bool answer)
 {
-    size_t n = strlen(data);
     at = at < n ? at : n;
     size_t left = hole < n - at ? n - at - hole : 0;
     body(p, x, data, at, answer);
@@ -165,14 +164,33 @@ static void exchange(struct play *p, const char *request, const char *answer, si
         head_of(request, &head, line);
     void *x = ops->request_begin(p->calls, &origin, request ? &head : NULL, p->now_ns += 10);
     if (request)
-        body_hole(p, x, body_of(request), request_hole ? at : 0, request_hole ? hole : 0, false);
+        body_hole(p, x, body_of(request), strlen(body_of(request)), request_hole ? at : 0,
+                  request_hole ? hole : 0, false);
     ops->request_end(x, p->now_ns += 10);
     if (answer) {
         head_of(answer, &head, line);
         ops->response_begin(x, &head, p->now_ns += 10);
-        body_hole(p, x, body_of(answer), request_hole ? 0 : at, request_hole ? 0 : hole, true);
+        body_hole(p, x, body_of(answer), strlen(body_of(answer)), request_hole ? 0 : at,
+                  request_hole ? 0 : hole, true);
     }
     ops->response_end(x, why, p->now_ns += 10);
+}
+
+void play_exchange_bytes(struct play *p, const char *request, const char *answer_head,
+                         const void *data, size_t n, size_t at, size_t hole)
+{
+    const struct tp_exchange_ops *ops = &tp_calls_exchange_ops;
+    struct tp_conn_origin origin = {.pid = 42, .conn = 1, .generation = p->count, .tls = "openssl"};
+    struct tp_http_head head;
+    char line[512];
+    head_of(request, &head, line);
+    void *x = ops->request_begin(p->calls, &origin, &head, p->now_ns += 10);
+    body(p, x, body_of(request), strlen(body_of(request)), false);
+    ops->request_end(x, p->now_ns += 10);
+    head_of(answer_head, &head, line);
+    ops->response_begin(x, &head, p->now_ns += 10);
+    body_hole(p, x, data, n, at, hole, true);
+    ops->response_end(x, TP_END_COMPLETE, p->now_ns += 10);
 }
 
 void play_exchange(struct play *p, const char *request, const char *answer,

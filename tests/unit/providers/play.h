@@ -29,6 +29,9 @@ void play_end(struct play *p);
  * its status. NULL: never seen. */
 void play_exchange(struct play *p, const char *request, const char *answer,
                    enum tp_exchange_end why);
+/* The same with an answer's body that may have zero bytes; `hole` of them from `at` on are lost. */
+void play_exchange_bytes(struct play *p, const char *request, const char *answer_head,
+                         const void *data, size_t n, size_t at, size_t hole);
 /* The same with `hole` bytes of the answer's body left out from offset `at` on. */
 void play_exchange_hole(struct play *p, const char *request, const char *answer, size_t at,
                         size_t hole);
