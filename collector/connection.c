@@ -89,6 +89,8 @@ static bool must_hold(struct tp_side *side, const uint8_t *data, size_t n)
     const struct tp_side *requests = tp_side_other(side);
     if (c->held.len)
         return side->direction == c->held_direction;
+    if (tp_side_head_comes(tp_side_other(side), &c->now) && tp_http1_between(&side->http))
+        return true;
     return !c->opaque && !c->first && !c->dirty && !c->tunnel && tp_http1_idle(&side->http) &&
            requests->told <= requests->position && !requests->had_gap &&
            may_be_answer(side, data, n);
@@ -211,8 +213,10 @@ static void settle_held(struct tp_connection *c)
     struct held_piece piece;
     if (c->held.len == 0 || !c->first)
         return;
-    /* Reported late, the request seems to follow what answers it. */
     memcpy(&piece, c->held.data, sizeof(piece));
+    if (tp_side_head_comes(&c->side[!c->held_direction], &piece.mark))
+        return;
+    /* Reported late, the request seems to follow what answers it. */
     if (c->first->answer_from > piece.mark.offset)
         c->first->answer_from = piece.mark.offset;
     release_held(c);

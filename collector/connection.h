@@ -23,9 +23,10 @@ struct tp_pending {
     bool certain;         /* gap: at least one did */
     bool no_body;         /* HEAD: the answer has none */
     bool connect;
-    bool orphan;   /* the request was lost: there is only an answer */
-    bool early;    /* the answer overtook the rest of the request's head: that head is not told */
-    bool shadowed; /* a request lost before this one may own its answer: the answer is marked */
+    bool orphan; /* the request was lost: there is only an answer */
+    bool early;  /* the answer overtook the rest of the request's head: that head is not told */
+    bool forestalled; /* it had begun when an answer came that was given to no request: its own */
+    bool shadowed;    /* a request lost before this one may own its answer: the answer is marked */
     bool request_done;
     bool answered; /* the answer began */
     bool response_done;
@@ -74,6 +75,7 @@ struct tp_connection {
     uint64_t opaque_bytes;
     struct tp_mark now; /* the record at hand */
     struct tp_pending *early;
+    struct tp_mark orphan; /* where the latest answer without request began */
     enum tp_direction held_direction;
     struct tp_buf held; /* answers that came before their request: struct tp_mark, length, bytes */
     size_t held_last;   /* where the last of them stands */
@@ -112,6 +114,9 @@ static inline struct tp_side *tp_side_other(struct tp_side *side)
 extern const struct tp_http1_ops tp_side_http1_ops;
 
 void tp_connection_set_role(struct tp_connection *c, enum tp_direction requests);
+/* Is a request's head coming in that had begun when the answer at `at` was recorded, and may that
+ * answer be its own? */
+bool tp_side_head_comes(const struct tp_side *requests, const struct tp_mark *at);
 /* Before bytes of this side are framed: ends a message that can be shown to be over. */
 void tp_side_recheck(struct tp_side *side);
 void tp_side_close_body(struct tp_side *side, bool lost);
@@ -147,6 +152,8 @@ struct tp_pending *tp_pending_early(struct tp_connection *c, uint64_t peer);
 struct tp_pending *tp_pending_adopt(struct tp_connection *c, uint64_t start);
 /* The head of the early one, if any, will not come. */
 void tp_pending_disown(struct tp_connection *c);
+/* Its answer will not come: it ends as lost. */
+void tp_pending_lose(struct tp_connection *c, struct tp_pending *p);
 /* All that are live end as lost. */
 void tp_pending_lose_all(struct tp_connection *c);
 /* The answer is over: the exchange ends, at once or when its request does. */

@@ -85,7 +85,6 @@ static void break_framing(struct tp_http1 *f)
     go_loose(f);
 }
 
-/* A body of no bytes has no byte to end it. */
 static void begin_length(struct tp_http1 *f, uint64_t length)
 {
     f->left = length;
@@ -526,7 +525,6 @@ static void hole_in_chunks(struct tp_http1 *f, uint64_t bytes)
     f->fresh = true;
 }
 
-/* Order matters: what was held back stood before the hole and is judged as it is. */
 void tp_http1_hole(struct tp_http1 *f, uint64_t bytes)
 {
     let_go(f);
@@ -553,7 +551,6 @@ void tp_http1_hole(struct tp_http1 *f, uint64_t bytes)
     }
 }
 
-/* DOUBT at the end: no body came, as after HEAD. */
 void tp_http1_eof(struct tp_http1 *f)
 {
     let_go(f);
@@ -591,7 +588,13 @@ bool tp_http1_idle(const struct tp_http1 *f)
     return f->state == TP_HTTP1_START && f->held.len == 0;
 }
 
+bool tp_http1_between(const struct tp_http1 *f)
+{
+    return (f->state == TP_HTTP1_START || f->state == TP_HTTP1_GAP) && f->held.len == 0;
+}
+
 bool tp_http1_in_head(const struct tp_http1 *f)
 {
-    return f->state == TP_HTTP1_START && f->marked && f->held.len > 0;
+    bool expected = f->state == TP_HTTP1_START || f->state == TP_HTTP1_GAP;
+    return expected && f->marked && f->held.len > 0;
 }

@@ -97,7 +97,8 @@ void tp_http1_abandon(struct tp_http1 *f, bool at_head);
 bool tp_http1_unsure(const struct tp_http1 *f);
 /* In a head of which some was seen. */
 bool tp_http1_in_head(const struct tp_http1 *f);
-/* Between messages, with nothing of the next one seen. */
+/* Between messages, with nothing of the next one seen: for sure, or after missing bytes too. */
 bool tp_http1_idle(const struct tp_http1 *f);
+bool tp_http1_between(const struct tp_http1 *f);
 
 #endif

@@ -205,6 +205,7 @@ static struct tp_pending *new_request(struct tp_side *side, const struct tp_head
     p->start = side->mark.at;
     p->answer_from = side->mark.peer_offset;
     p->shadowed = shadowed;
+    p->forestalled = c->orphan.peer_offset > p->start && c->orphan.offset >= p->answer_from;
     p->x = ops_of(side)->request_begin(c->owner->cx, &c->origin, &head->http, side->mark.entry_ns);
     c->owner->stats.exchanges++;
     return p;
@@ -224,15 +225,33 @@ static enum tp_http1_verdict begin_request(struct tp_side *side, const struct tp
     return TP_HTTP1_FRAMED;
 }
 
+bool tp_side_head_comes(const struct tp_side *requests, const struct tp_mark *at)
+{
+    const struct tp_connection *c = requests->conn;
+    if (!is_requests(requests) || c->early || c->opaque || c->tunnel ||
+        !tp_http1_in_head(&requests->http) || requests->told > requests->position)
+        return false;
+    if (requests->mark.at >= at->peer_offset || requests->mark.peer_offset > at->offset)
+        return false;
+    return !tp_pending_live(c) || (c->dirty && !c->pipelined);
+}
+
 /* An answer always gets an exchange, if need be one without request: its usage must not be lost. */
 static struct tp_pending *pair(struct tp_side *side, const struct tp_mark *at)
 {
     struct tp_connection *c = side->conn;
-    struct tp_pending *p = tp_pending_select(c, at->offset, at->peer_offset);
+    struct tp_pending *p = NULL;
+    /* Who begins another request has had his answers: they were missed. */
+    if (tp_side_head_comes(tp_side_other(side), at))
+        tp_pending_lose_all(c);
+    else
+        p = tp_pending_select(c, at->offset, at->peer_offset);
     if (!p)
         p = tp_pending_early(c, at->peer_offset);
-    if (!p)
+    if (!p) {
         p = tp_pending_orphan(c);
+        c->orphan = *at;
+    }
     if (!p)
         return NULL;
     p->answered = true;
@@ -317,6 +336,8 @@ static void on_end(void *cx, bool lost)
     ops_of(side)->request_end(p->x, c->now.time_ns);
     if (p->response_done)
         tp_pending_deliver(c, p);
+    else if (p->forestalled && !p->answered)
+        tp_pending_lose(c, p);
 }
 
 /* ---- what is no head ---- */

@@ -101,7 +101,7 @@ void tp_pending_finish(struct tp_connection *c, struct tp_pending *p, enum tp_ex
 
 /* Marked with all that is missing so far, so that the bytes are told once: to the first that is
  * lost with them. */
-static void lose(struct tp_connection *c, struct tp_pending *p)
+void tp_pending_lose(struct tp_connection *c, struct tp_pending *p)
 {
     struct tp_side *answers = &c->side[!c->request_direction];
     if (!p->gap)
@@ -119,7 +119,7 @@ static void lose_until(struct tp_connection *c, const struct tp_pending *end)
     for (struct tp_pending *p = c->first; p && p != end; p = next) {
         next = p->next;
         if (is_live(p))
-            lose(c, p);
+            tp_pending_lose(c, p);
     }
 }
 
@@ -134,7 +134,7 @@ struct tp_pending *tp_pending_add(struct tp_connection *c)
     if (!p)
         return NULL;
     if (c->pending_count >= PENDING_MAX)
-        lose(c, c->first);
+        tp_pending_lose(c, c->first);
     *c->last_next = p;
     c->last_next = &p->next;
     c->pending_count++;
@@ -191,7 +191,7 @@ static void lose_ambiguous(struct tp_connection *c, uint64_t peer)
     for (struct tp_pending *p = c->first; p; p = next) {
         next = p->next;
         if (is_live(p) && p->start < peer)
-            lose(c, p);
+            tp_pending_lose(c, p);
     }
 }
 
@@ -217,7 +217,7 @@ struct tp_pending *tp_pending_select(struct tp_connection *c, uint64_t from, uin
     c->dirty = false;
     if (!owner->gap)
         return owner;
-    lose(c, owner);
+    tp_pending_lose(c, owner);
     return NULL;
 }
 

@@ -263,6 +263,34 @@ Test(pairing, takes_a_request_reported_after_its_answer)
     cr_expect(is_exact("a"));
 }
 
+/* The head that follows the hole is only half in when its answer comes. */
+Test(pairing, lets_a_request_wait_for_no_other_answer_once_its_own_came_early)
+{
+    ask(GET("0"));
+    answer(OK("0"));
+    lose_asked("GET /a HT");
+    ask("TP/1.1\r\nHost: x\r\n\r\n");
+    answer(OK("a"));
+    ask("GET /b HTTP/1.1\r\nHo");
+    answer(OK("b"));
+    ask("st: x\r\n\r\n");
+    ask(GET("c"));
+    answer(OK("c"));
+    cr_expect(is_safe("b"));
+    cr_expect(is_exact("c"));
+}
+
+Test(pairing, gives_an_answer_behind_a_hole_to_the_request_whose_head_is_coming_in)
+{
+    ask(GET("a"));
+    lose_answer(OK("a"));
+    ask("GET /b HTTP/1.1\r\nHo");
+    answer(OK("b"));
+    ask("st: x\r\n\r\n");
+    cr_expect_eq(asked_for("a")->why, TP_END_LOST);
+    cr_expect(is_exact("b"));
+}
+
 Test(pairing, tells_every_missing_byte)
 {
     ask(GET("a"));
