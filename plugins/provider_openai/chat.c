@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * OpenAI chat completions (https://platform.openai.com/docs/api-reference/chat) and its kin: usage
- * in the spellings of DeepSeek (prompt_cache_hit_tokens, https://api-docs.deepseek.com), Kimi
- * (choices[0].usage, usage.cached_tokens) and others; reasoning as reasoning_content or reasoning.
+ * OpenAI chat completions (https://platform.openai.com/docs/api-reference/chat) and its kin;
+ * reasoning as reasoning_content or reasoning, or (Mistral) as parts of content.
  */
-#include "openai.h"
+#include "usage.h"
 
 enum action {
     MODEL,
@@ -36,16 +35,6 @@ enum action {
     CHOICE_INDEX,
     FINISH,
     ERROR_OBJECT,
-    USAGE_INPUT,
-    USAGE_OUTPUT,
-    USAGE_CACHED,
-    USAGE_WRITTEN,
-    USAGE_REASONING,
-    USAGE_AUDIO_IN,
-    USAGE_TEXT_IN,
-    USAGE_IMAGE_IN,
-    USAGE_AUDIO_OUT,
-    USAGE_TEXT_OUT,
 };
 
 /* One message, in requests, whole answers and pieces of streamed ones. */
@@ -58,9 +47,9 @@ enum action {
         {at ".content[].input_audio.data", PART_MEDIA},                                            \
         {at ".content[].file.file_data", PART_MEDIA}, {at ".content[].file.file_id", PART_MEDIA},  \
         {at ".content[].video_url.url", PART_MEDIA}, {at ".content[].cache_control", -1},          \
-        {at ".content[].*", PART_OTHER}, {at ".tool_call_id", CALL_ID, true},                      \
-        {at ".tool_calls[]", TOOL_CALL}, {at ".tool_calls[].index", TOOL_CALL_INDEX},              \
-        {at ".tool_calls[].id", TOOL_CALL_ID, true},                                               \
+        {at ".content[].thinking[].text", REASONING}, {at ".content[].*", PART_OTHER},             \
+        {at ".tool_call_id", CALL_ID, true}, {at ".tool_calls[]", TOOL_CALL},                      \
+        {at ".tool_calls[].index", TOOL_CALL_INDEX}, {at ".tool_calls[].id", TOOL_CALL_ID, true},  \
         {at ".tool_calls[].function.name", TOOL_CALL_NAME, true},                                  \
         {at ".tool_calls[].function.arguments", TOOL_CALL_ARGS},                                   \
         {at ".tool_calls[].custom.name", TOOL_CALL_NAME, true},                                    \
@@ -68,20 +57,6 @@ enum action {
         {at ".function_call.name", TOOL_CALL_NAME, true},                                          \
     {                                                                                              \
         at ".function_call.arguments", TOOL_CALL_ARGS                                              \
-    }
-
-#define USAGE_RULES(at)                                                                            \
-    {at ".prompt_tokens", USAGE_INPUT}, {at ".completion_tokens", USAGE_OUTPUT},                   \
-        {at ".cached_tokens", USAGE_CACHED}, {at ".prompt_cache_hit_tokens", USAGE_CACHED},        \
-        {at ".prompt_tokens_details.cached_tokens", USAGE_CACHED},                                 \
-        {at ".prompt_tokens_details.cache_write_tokens", USAGE_WRITTEN},                           \
-        {at ".prompt_tokens_details.audio_tokens", USAGE_AUDIO_IN},                                \
-        {at ".prompt_tokens_details.text_tokens", USAGE_TEXT_IN},                                  \
-        {at ".prompt_tokens_details.image_tokens", USAGE_IMAGE_IN},                                \
-        {at ".completion_tokens_details.reasoning_tokens", USAGE_REASONING},                       \
-        {at ".completion_tokens_details.audio_tokens", USAGE_AUDIO_OUT},                           \
-    {                                                                                              \
-        at ".completion_tokens_details.text_tokens", USAGE_TEXT_OUT                                \
     }
 
 static const struct tp_json_rule request_rules[] = {
@@ -111,6 +86,9 @@ static const struct tp_json_rule response_rules[] = {
     MESSAGE_RULES("choices[].delta", DELTA),
     USAGE_RULES("usage"),
     USAGE_RULES("choices[].usage"),
+    USAGE_RULES("x_groq.usage"),
+    TIMINGS_RULES,
+    {"x_groq.error", ERROR_OBJECT},
     {NULL},
 };
 
@@ -123,9 +101,10 @@ struct choice {
 
 struct state {
     bool in_answer, streaming; /* streaming: blocks stay open from one event to the next */
-    bool messages_seen, choices_seen, usage_seen, object_seen;
+    bool messages_seen, choices_seen, object_seen;
     bool in_pieces, finish_seen; /* of the answer: deltas, a finish_reason */
     bool usage_here;             /* in this document */
+    struct openai_usage usage;
     struct tp_block *tool;
     uint32_t group, answer;
     bool answer_begun;
@@ -231,6 +210,25 @@ static void tool_call(struct tp_call_cx *cx, int action, const struct tp_json_ev
 
 /* ---- parts and messages ---- */
 
+static void close_texts(struct tp_call_cx *cx, struct choice *c)
+{
+    cx->host->block_close(c->reasoning);
+    cx->host->block_close(c->text);
+    c->reasoning = c->text = NULL;
+}
+
+static void text(struct tp_call_cx *cx, const struct tp_json_event *e, bool reasoning)
+{
+    struct choice *c = choice(cx->state);
+    if (e->type != TP_JSON_STRING)
+        return;
+    struct tp_block **at = reasoning ? &c->reasoning : &c->text;
+    if (e->len || *at)
+        cx->host->block_text(open_once(cx, at, reasoning ? TP_BLOCK_REASONING : TP_BLOCK_TEXT),
+                             e->data, e->len);
+    output_seen(cx, e);
+}
+
 static bool type_is(const struct state *s, const char *type)
 {
     return s->type_len == strlen(type) && memcmp(s->type, type, s->type_len) == 0;
@@ -265,31 +263,14 @@ static void part(struct tp_call_cx *cx, int action, const struct tp_json_event *
         part_end(cx);
     else if (action == PART_TYPE)
         s->type_len = copy_string(s->type, sizeof(s->type), e);
+    else if (action == PART_TEXT && s->in_answer) /* goes on with what other pieces said */
+        text(cx, e, false);
     else if (action == PART_TEXT && e->type == TP_JSON_STRING)
         cx->host->block_text(open_once(cx, &s->part, TP_BLOCK_TEXT), e->data, e->len);
     else if (action == PART_MEDIA && e->type == TP_JSON_STRING)
         cx->host->block_text(open_once(cx, &s->part, TP_BLOCK_IMAGE), e->data, e->len);
     else if (action == PART_OTHER && value_begins(e))
         cx->host->block_json_member(open_once(cx, &s->other, TP_BLOCK_OTHER));
-}
-
-static void close_texts(struct tp_call_cx *cx, struct choice *c)
-{
-    cx->host->block_close(c->reasoning);
-    cx->host->block_close(c->text);
-    c->reasoning = c->text = NULL;
-}
-
-static void text(struct tp_call_cx *cx, const struct tp_json_event *e, bool reasoning)
-{
-    struct choice *c = choice(cx->state);
-    if (e->type != TP_JSON_STRING)
-        return;
-    struct tp_block **at = reasoning ? &c->reasoning : &c->text;
-    if (e->len || *at)
-        cx->host->block_text(open_once(cx, at, reasoning ? TP_BLOCK_REASONING : TP_BLOCK_TEXT),
-                             e->data, e->len);
-    output_seen(cx, e);
 }
 
 static bool role_is(const struct state *s, const char *role)
@@ -432,31 +413,19 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
 
 static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
-    static const enum tp_usage_field fields[] = {
-        [USAGE_INPUT - USAGE_INPUT] = TP_USAGE_INPUT,
-        [USAGE_OUTPUT - USAGE_INPUT] = TP_USAGE_OUTPUT,
-        [USAGE_CACHED - USAGE_INPUT] = TP_USAGE_CACHE_READ,
-        [USAGE_WRITTEN - USAGE_INPUT] = TP_USAGE_CACHE_WRITE,
-        [USAGE_REASONING - USAGE_INPUT] = TP_USAGE_REASONING,
-    };
-    static const enum tp_modality modalities[] = {TP_AUDIO, TP_TEXT, TP_IMAGE, TP_AUDIO, TP_TEXT};
     struct state *s = cx->state;
-    int64_t n = cx->host->whole_number(e);
-    if (n < 0)
-        return;
-    s->usage_seen = s->usage_here = true;
-    if (action <= USAGE_REASONING)
-        cx->host->set_usage(cx->call, fields[action - USAGE_INPUT], n);
-    else
-        cx->host->set_modality(cx->call, action >= USAGE_AUDIO_OUT,
-                               modalities[action - USAGE_AUDIO_IN], n);
+    bool seen = s->usage.seen;
+    s->usage.seen = false;
+    openai_usage_json(cx, &s->usage, action, e);
+    s->usage_here |= s->usage.seen;
+    s->usage.seen |= seen;
 }
 
 static void finish(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
-    if (e->type != TP_JSON_STRING)
-        return;
     struct state *s = cx->state;
+    if (e->type != TP_JSON_STRING || is_word(e, "null"))
+        return; /* not yet */
     s->finish_seen = true;
     cx->host->set_string(cx->call, TP_CALL_STOP_REASON, e->data, e->len);
 }
@@ -501,7 +470,7 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
         finish(cx, e);
         break;
     default:
-        if (action >= USAGE_INPUT)
+        if (action >= USAGE_FIRST)
             usage(cx, action, e);
         else if (action >= 0)
             message_json(cx, action, e);
@@ -519,6 +488,7 @@ static void response_end(struct tp_call_cx *cx)
     close_calls(cx);
     if (s->answer_begun)
         cx->host->group_end(cx->call, s->answer, &end);
+    openai_usage_end(cx, &s->usage);
 }
 
 static int match(const struct tp_http_view *request)
@@ -532,8 +502,8 @@ static int shape(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;
     if (s->choices_seen)
-        return s->object_seen || s->usage_seen || s->messages_seen ? 75 : 55;
-    if (s->usage_seen && (s->object_seen || s->messages_seen))
+        return s->object_seen || s->usage.seen || s->messages_seen ? 75 : 55;
+    if (s->usage.seen && (s->object_seen || s->messages_seen))
         return 60;
     return s->messages_seen || s->object_seen ? 10 : 0;
 }
