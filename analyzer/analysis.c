@@ -9,6 +9,8 @@
 #include "analyzer/command.h"
 #include "common/log.h"
 
+/* A user's price file that cannot be used stops the command: silently wrong costs are worse than
+ * none. */
 static int load_prices(struct tp_prices **ret_prices)
 {
     char path[PATH_MAX];
@@ -47,6 +49,7 @@ void tp_analysis_done(struct tp_analysis *analysis)
     *analysis = (struct tp_analysis){0};
 }
 
+/* Output goes to pipes and full disks; stdio tells of a failed write only here. */
 int tp_output_check(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -69,6 +72,8 @@ static int own_folder(char *ret_path, size_t size)
     return 0;
 }
 
+/* As git runs its parts: `record` becomes another program, with the same words, standard streams
+ * and process id, so that signals and the exit status need no forwarding. */
 int tp_exec_collector(char **argv)
 {
     static const char *const places[] = {"tokprof-record", "../libexec/tokprof/tokprof-record"};
@@ -76,6 +81,8 @@ int tp_exec_collector(char **argv)
     size_t argc = 0;
     while (argv[argc])
         argc++;
+    if (argc == 0)
+        return TP_EXIT_BAD;
     char **args = calloc(argc + 2, sizeof(char *));
     if (!args || own_folder(folder, sizeof(folder)) < 0) {
         free(args);

@@ -65,6 +65,8 @@ int64_t tp_row_ttft_ns(const struct tp_row *row)
     return row->first_token_ns;
 }
 
+/* Only where the answer streamed: otherwise all tokens arrive at once and the quotient says
+ * nothing. */
 int64_t tp_row_per_output_token_ns(const struct tp_row *row)
 {
     int64_t output = row->usage.tokens[TP_USAGE_OUTPUT];
@@ -136,6 +138,8 @@ static void json_place(struct tp_json *j, const struct tp_row *row, const struct
     tp_json_map_end(j);
 }
 
+/* `cost_usd` for those who sum, `cost` for what was really charged: providers in China bill in
+ * CNY. */
 static void json_cost(struct tp_json *j, const struct tp_row *row)
 {
     bool dollars = row->has_cost && strcmp(row->cost.currency, "USD") == 0;

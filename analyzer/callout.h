@@ -7,6 +7,7 @@
 #include "analyzer/format/json.h"
 #include "analyzer/model/row.h"
 
+/* Sizes of texts, each with its NUL. */
 #define TP_HEX_SIZE (2 * TP_HASH_BYTES + 1)
 #define TP_CONVERSATION_SIZE 17
 
@@ -15,6 +16,7 @@ void tp_conversation_name(const struct tp_row *row, char ret_text[TP_CONVERSATIO
 
 /* The usage's members, into the map that is open. */
 void tp_json_usage(struct tp_json *j, const struct tp_usage *usage);
+/* An array of objects: kind, name, tokens, source, cached_tokens, first_call. */
 void tp_json_parts(struct tp_json *j, const struct tp_part *parts, size_t count,
                    const struct tp_names *names);
 /* One whole object. */

@@ -60,6 +60,7 @@ struct output {
     struct tp_table *table;
 };
 
+/* One object a line (NDJSON), written as the calls come: a pipe sees them at once. */
 static void on_call_json(void *cx, const struct tp_row *row)
 {
     struct output *o = cx;
@@ -97,6 +98,7 @@ static void tools_text(const struct tp_row *row, const struct tp_names *names, c
     }
 }
 
+/* Local time, short ids: a person reads this. CSV and JSON have the exact values. */
 static void on_call_table(void *cx, const struct tp_row *row)
 {
     struct output *o = cx;

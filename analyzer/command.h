@@ -13,6 +13,7 @@
 /* Exit status of bad usage, input or environment. */
 #define TP_EXIT_BAD 2
 
+/* What the command line said after the subcommand's name. Strings are argv's own. */
 struct tp_arguments {
     enum tp_format format;
     const char *by; /* report: NULL: the overview */
@@ -20,6 +21,7 @@ struct tp_arguments {
     size_t file_count;
 };
 
+/* One row of the table from which help, usage and the dispatch come. */
 struct tp_command {
     const char *name;
     const char *summary;   /* one line */
@@ -35,6 +37,8 @@ struct tp_command {
 /* Ends with a NULL name. */
 extern const struct tp_command tp_commands[];
 
+/* The handlers: each reads its files, prints to standard output and returns the exit status.
+ * Errors are told on standard error before they return. */
 int tp_calls_run(const struct tp_arguments *arguments);
 int tp_report_run(const struct tp_arguments *arguments);
 int tp_tree_run(const struct tp_arguments *arguments);
@@ -52,7 +56,9 @@ struct tp_analysis {
     struct tp_names *names;
 };
 
+/* `ops` and what it points to outlive the analysis; `cx` is handed to each of its functions. */
 int tp_analysis_init(struct tp_analysis *analysis, const struct tp_model_ops *ops, void *cx);
+/* Also for one whose init failed. Names and rows are gone after it. */
 void tp_analysis_done(struct tp_analysis *analysis);
 
 /* Whether all that was printed arrived; tells the error otherwise. The exit status. */

@@ -23,6 +23,7 @@ struct source {
     char key[65]; /* id of the hash key */
 };
 
+/* Standard input is duplicated, so that every reader owns its descriptor. */
 static int open_source(struct source *s, const char *path)
 {
     bool standard = strcmp(path, "-") == 0;
@@ -47,6 +48,7 @@ static uint64_t order_time(const msgpack_object *event)
     return length > UINT64_MAX - start ? UINT64_MAX : start + length;
 }
 
+/* One recording needs no order: it is in its own already. */
 static int advance(struct source *s, bool merged)
 {
     int r = tp_tokrec_next(s->reader, &s->event);
@@ -64,6 +66,8 @@ static int advance(struct source *s, bool merged)
     return 0;
 }
 
+/* Linear: a handful of recordings is merged at most; with equal times the earlier named goes
+ * first. */
 static struct source *earliest(struct source *sources, size_t count)
 {
     struct source *best = NULL;
@@ -90,6 +94,7 @@ static int feed(struct tp_model *model, struct source *sources, size_t count)
     return 0;
 }
 
+/* A recording that ends early is still evidence up to there: it is used, and said. */
 static void warn_of_ends(const struct source *sources, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

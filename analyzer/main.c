@@ -36,10 +36,12 @@ const struct tp_command tp_commands[] = {
     {"tree", "task > conversation > round > call > part", "FILE...",
      "FILE is a recording, or - for standard input.", tree_options, .files = true, .no_csv = true,
      .run = tp_tree_run},
-    {"plugins", "the plugins that are there, and those refused", "", NULL, format_options, .run = tp_plugins_run},
+    {"plugins", "the plugins that are there, and those refused", "", NULL, format_options,
+     .run = tp_plugins_run},
     {0},
 };
 
+/* No abbreviations: a script written today must not break when a command is added. */
 static const struct tp_command *find_command(const char *name)
 {
     for (const struct tp_command *c = tp_commands; c->name; c++)
@@ -100,6 +102,7 @@ static void print_help(FILE *to)
 
 static const struct tp_command *current;
 
+/* What, why, and the way out, on one line. */
 static int refuse(const char *what, const char *why)
 {
     tp_error("%s %s: %s; see 'tokprof help %s'", current->name, what, why, current->name);
@@ -164,6 +167,7 @@ static int help(const char *command)
     const struct tp_command *c = find_command(command);
     if (!c)
         return unknown_command(command);
+    /* Commands of the collector explain themselves. */
     if (!c->run) {
         char *asked[] = {(char *)c->name, "--help", NULL};
         return tp_exec_collector(asked);

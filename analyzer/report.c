@@ -32,6 +32,7 @@ static void on_call(void *cx, const struct tp_row *row)
             r->out_of_memory = true;
 }
 
+/* Past the ceiling the last place takes the rest: the sums stay right, only the reason blurs. */
 static struct tp_loss_sum *loss_place(struct tp_totals *t, const struct tp_model_loss *loss)
 {
     /* The names are kept once, so that equal strings are the same pointer. */
@@ -44,6 +45,8 @@ static struct tp_loss_sum *loss_place(struct tp_totals *t, const struct tp_model
     return &t->losses[t->loss_count++];
 }
 
+/* Losses of the probes: bytes that were never copied. Whether they belonged to calls is not
+ * known where they were lost. */
 static bool is_kernel_place(const char *where)
 {
     static const char *const places[] = {"ring", "read", "map", "long", "entry"};

@@ -50,6 +50,7 @@ static int compare_u64(uint64_t a, uint64_t b)
     return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/* Groups what belongs together; the order of the groups comes after. */
 static int by_conversation(const void *a, const void *b)
 {
     const struct tp_row *x = ((const struct leaf *)a)->row, *y = ((const struct leaf *)b)->row;
@@ -61,6 +62,8 @@ static int by_conversation(const void *a, const void *b)
     return c ? c : compare_u64(x->start_ns, y->start_ns);
 }
 
+/* By when each group began. Ties are broken by what the groups are, else two that began together
+ * would interleave. */
 static int by_order(const void *a, const void *b)
 {
     const struct leaf *x = a, *y = b;
@@ -72,6 +75,8 @@ static int by_order(const void *a, const void *b)
     return c ? c : by_conversation(a, b);
 }
 
+/* Each level is the same test as the level above and one more: a conversation that goes on in a
+ * second task is shown in both. */
 static bool same_task(const struct leaf *a, const struct leaf *b)
 {
     return a->row->string[TP_ROW_TASK] == b->row->string[TP_ROW_TASK];
@@ -125,8 +130,7 @@ static struct tp_sum sum_of(const struct tree *t, size_t from, size_t to)
     return sum;
 }
 
-/* ---- For people
- * --------------------------------------------------------------------------------------- */
+/* ---- For people ---- */
 
 static void print_sum(const struct tp_sum *s)
 {
@@ -217,8 +221,7 @@ static void print_table(const struct tree *t)
     }
 }
 
-/* ---- For programs
- * ------------------------------------------------------------------------------------- */
+/* ---- For programs ---- */
 
 static void json_head(struct tp_json *j, const struct tree *t, size_t from, size_t to,
                       const char *children)

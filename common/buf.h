@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Members may be read; only the functions change them. `data` moves when the buffer grows. */
 struct tp_buf {
     uint8_t *data; /* NULL while nothing was ever added */
     size_t len;

@@ -44,6 +44,8 @@ void tp_hash_hex(const struct tp_hash *h, char out[2 * TP_HASH_BYTES + 1])
     sodium_bin2hex(out, 2 * TP_HASH_BYTES + 1, h->b, sizeof(h->b));
 }
 
+/* The id is the key's own hash of a fixed text: it tells keys apart and gives nothing of them
+ * away. */
 void tp_hash_key_from(struct tp_hash_key *ret_key, const uint8_t bytes[TP_HASH_KEY_BYTES])
 {
     static const char label[] = "tokprof key id";
@@ -52,6 +54,8 @@ void tp_hash_key_from(struct tp_hash_key *ret_key, const uint8_t bytes[TP_HASH_K
     sodium_bin2hex(ret_key->id, sizeof(ret_key->id), id.b, 8);
 }
 
+/* A key that others can read protects nothing. One byte more is asked for, to see that the file
+ * is no longer. */
 static int read_key(struct tp_hash_key *ret_key, int fd)
 {
     struct stat st;
@@ -70,6 +74,7 @@ static int read_key(struct tp_hash_key *ret_key, int fd)
     return 0;
 }
 
+/* 0700: the key's directory is nobody else's either. */
 static int make_parents(const char *path)
 {
     char dir[4096];
@@ -110,6 +115,8 @@ static int make_key(const char *path)
     return err;
 }
 
+/* Two recorders may start at once on a fresh machine: whoever links first has made the key, and
+ * both read that one. */
 int tp_hash_key_load(struct tp_hash_key *ret_key, const char *path)
 {
     if (sodium_init() < 0)

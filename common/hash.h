@@ -12,10 +12,12 @@
 #define TP_HASH_BYTES 16
 #define TP_HASH_KEY_BYTES 32
 
+/* Compared byte by byte; printed as 32 hex digits. */
 struct tp_hash {
     uint8_t b[TP_HASH_BYTES];
 };
 
+/* Secret: never printed, never in an event. The id may be. */
 struct tp_hash_key {
     uint8_t key[TP_HASH_KEY_BYTES];
     char id[17]; /* 16 hex digits derived from the key: names it, does not reveal it */
@@ -26,6 +28,8 @@ struct tp_hasher {
     crypto_generichash_blake2b_state state;
 };
 
+/* Content in pieces: init, add any number of times, end once. The result does not depend on how
+ * the content was cut. */
 void tp_hasher_init(struct tp_hasher *h, const struct tp_hash_key *key);
 void tp_hasher_add(struct tp_hasher *h, const void *data, size_t n);
 struct tp_hash tp_hasher_end(struct tp_hasher *h);
@@ -33,6 +37,7 @@ struct tp_hash tp_hasher_end(struct tp_hasher *h);
 /* Hash of one piece. */
 struct tp_hash tp_hash_of(const struct tp_hash_key *key, const void *data, size_t n);
 
+/* 1 if equal. Not in constant time: hashes are no secrets, the key is. */
 int tp_hash_equal(const struct tp_hash *a, const struct tp_hash *b);
 
 /* Writes 32 lower-case hex digits and a NUL. */

@@ -72,6 +72,7 @@ bool tp_json_at_rest(const struct tp_json *json)
     return json->depth == 0 && (json->state == VALUE || json->state == DONE);
 }
 
+/* The scanner stays failed: a document that broke once has no place to go on from. */
 static int fail(struct tp_json *json, enum tp_json_problem problem)
 {
     json->problem = (uint8_t)problem;
@@ -85,6 +86,7 @@ static void give(struct tp_json *json, enum tp_json_type type)
     json->handler->value(json->cx, &event);
 }
 
+/* `many`: after a value at the top another may begin, as in NDJSON. */
 static void value_ended(struct tp_json *json)
 {
     if (json->depth) {
@@ -98,6 +100,7 @@ static void value_ended(struct tp_json *json)
 
 /* ---- containers ---- */
 
+/* A bit a level, grown by doubling: a million levels take 128 KiB, and no stack. */
 static int level_push(struct tp_json *json, bool object)
 {
     if (json->depth >= TP_JSON_DEPTH_MAX)
@@ -119,6 +122,7 @@ static int level_push(struct tp_json *json, bool object)
     return 0;
 }
 
+/* Asked only with depth > 0. */
 static bool in_object(const struct tp_json *json)
 {
     size_t i = json->depth - 1;
@@ -147,6 +151,7 @@ static int container_end(struct tp_json *json, bool object)
 
 /* ---- strings ---- */
 
+/* Fragments point into the input or into `text`; nobody keeps them. */
 static void give_string(struct tp_json *json, const char *data, size_t n, bool last)
 {
     struct tp_json_event event = {
@@ -155,6 +160,7 @@ static void give_string(struct tp_json *json, const char *data, size_t n, bool l
     json->handler->value(json->cx, &event);
 }
 
+/* Before bytes that go out from where they stand, so that the order holds. */
 static void gathered_out(struct tp_json *json)
 {
     if (json->text_len)
@@ -162,6 +168,8 @@ static void gathered_out(struct tp_json *json)
     json->text_len = 0;
 }
 
+/* FNV-1a (public domain, Fowler, Noll and Vo): keys are short and come in any pieces. It only
+ * keeps long keys apart. */
 static void key_add(struct tp_json *json, const char *data, size_t n)
 {
     size_t room = sizeof(json->text) - json->text_len;
@@ -173,6 +181,9 @@ static void key_add(struct tp_json *json, const char *data, size_t n)
     json->key_len += n;
 }
 
+/* Short runs are gathered and long ones passed on in place: text with an escape in every line
+ * would otherwise come in a dozen bytes at a time, and text without any would be copied for
+ * nothing. */
 static void string_add(struct tp_json *json, const char *data, size_t n)
 {
     if (n == 0)
@@ -192,6 +203,7 @@ static void string_add(struct tp_json *json, const char *data, size_t n)
     json->text_len += n;
 }
 
+/* UTF-8, RFC 3629. Halves of pairs never come here. */
 static void code_add(struct tp_json *json, uint32_t c)
 {
     char u[4];
@@ -214,6 +226,8 @@ static void code_add(struct tp_json *json, uint32_t c)
     string_add(json, u, n);
 }
 
+/* The first half of a pair, and no second: the grammar allows it, UTF-8 does not (RFC 8259
+ * section 8.2). */
 static void high_alone(struct tp_json *json)
 {
     if (json->high)
@@ -377,6 +391,7 @@ static int take_literal(struct tp_json *json, char c)
     return 0;
 }
 
+/* The rest of a longer number is checked and dropped; no count has 128 digits. */
 static void number_keep(struct tp_json *json, char c)
 {
     if (json->text_len < TP_JSON_NUMBER_MAX)
@@ -385,6 +400,7 @@ static void number_keep(struct tp_json *json, char c)
         json->number_cut = true;
 }
 
+/* Numbers go out as written: a double would round 64-bit counts. */
 static void number_begin(struct tp_json *json, char c)
 {
     json->state = NUMBER;
@@ -416,6 +432,7 @@ static int number_next(int state, char c)
     }
 }
 
+/* A number ends only at the byte after it, which belongs to what follows. */
 static int number_end(struct tp_json *json)
 {
     int s = json->number_state;

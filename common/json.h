@@ -19,6 +19,7 @@
 #define TP_JSON_NUMBER_MAX 128
 #define TP_JSON_DEPTH_MAX (1u << 20)
 
+/* What is wrong with a text; `offset` of the scanner says where. */
 enum tp_json_problem {
     TP_JSON_FINE,
     TP_JSON_BAD_VALUE,  /* a byte that begins no value, or stands where none may */

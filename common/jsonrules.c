@@ -78,6 +78,7 @@ static int descend(struct tp_rules *rules, uint16_t *at, const char *key, size_t
     return 0;
 }
 
+/* Shared beginnings of patterns share nodes; a pattern given twice keeps its last action. */
 static int rule_add(struct tp_rules *rules, const struct tp_json_rule *rule)
 {
     uint16_t at = 0;
@@ -128,6 +129,7 @@ void tp_rules_free(struct tp_rules *rules)
 
 /* ---- walking ---- */
 
+/* Also in mid-document: a hole in the stream ends documents anywhere. */
 static void walk_clear(struct tp_rules_walk *walk)
 {
     walk->in_document = false;
@@ -160,6 +162,7 @@ void tp_rules_walk_done(struct tp_rules_walk *walk)
     tp_buf_done(&walk->whole);
 }
 
+/* Lazily, at the first value, so that an empty body is no document. */
 static void document_begin(struct tp_rules_walk *walk)
 {
     walk->in_document = true;
@@ -195,6 +198,8 @@ int tp_rules_capture(struct tp_rules_walk *walk, const struct tp_rules_capture *
     return 0;
 }
 
+/* Depth tells where the captured value ends: after its own closing bracket, or at once for a
+ * scalar. */
 static void capture_value(struct tp_rules_walk *walk, const struct tp_json_event *e)
 {
     walk->capture.value(walk->capture.cx, e);
@@ -215,6 +220,7 @@ static struct tp_json_event closed_number(const struct tp_json_event *e)
     return copy;
 }
 
+/* `now` is set only while the plugin runs: it may ask for the capture of this very value. */
 static void match(struct tp_rules_walk *walk, uint16_t node, const struct tp_json_event *e)
 {
     if (node == NONE || !walk->rules->nodes[node].has_rule)
@@ -260,6 +266,7 @@ static uint16_t value_node(const struct tp_rules_walk *walk)
     return walk->next;
 }
 
+/* What no rule knows is counted, not walked: most of a document is below such places. */
 static void container_begin(struct tp_rules_walk *walk, const struct tp_json_event *e)
 {
     uint16_t node = value_node(walk);
@@ -276,6 +283,7 @@ static void container_begin(struct tp_rules_walk *walk, const struct tp_json_eve
     walk->next = NONE;
 }
 
+/* Ends mirror begins; the scanner has checked that they pair. */
 static void container_end(struct tp_rules_walk *walk, const struct tp_json_event *e)
 {
     if (walk->skipped) {
@@ -288,6 +296,8 @@ static void container_end(struct tp_rules_walk *walk, const struct tp_json_event
     match(walk, walk->path[walk->depth], e);
 }
 
+/* A string's later fragments go where its first one went, whatever keys come meanwhile: none
+ * can. */
 static void scalar(struct tp_rules_walk *walk, const struct tp_json_event *e)
 {
     if (walk->skipped)
@@ -352,6 +362,7 @@ static void on_value(void *cx, const struct tp_json_event *event)
         document_end(walk);
 }
 
+/* A literal key before "*": a rule for one key is meant as an exception to the rule for all. */
 static void on_key(void *cx, const char *key, size_t n)
 {
     struct tp_rules_walk *walk = cx;

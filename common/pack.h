@@ -23,7 +23,9 @@ struct tp_pack {
     int depth;
 };
 
+/* Allocates when the first byte is written. */
 void tp_pack_init(struct tp_pack *p);
+/* Frees; init again before use. */
 void tp_pack_done(struct tp_pack *p);
 /* Empties it for the next event; keeps the storage. */
 void tp_pack_clear(struct tp_pack *p);
@@ -32,6 +34,7 @@ void tp_pack_clear(struct tp_pack *p);
  * item. */
 void tp_pack_map_begin(struct tp_pack *p);
 void tp_pack_array_begin(struct tp_pack *p);
+/* Closes the innermost container and fills in how many entries it got. */
 void tp_pack_end(struct tp_pack *p);
 
 /* The next entry's key; its value must follow. */

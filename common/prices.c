@@ -84,6 +84,7 @@ void tp_prices_free(struct tp_prices *prices)
     free(prices);
 }
 
+/* A file that was named must be there; one in its usual place may be. */
 int tp_prices_path(char *ret_path, size_t size, const char *home)
 {
     const char *own = getenv("TOKPROF_PRICES"), *config = getenv("XDG_CONFIG_HOME");
@@ -101,6 +102,7 @@ int tp_prices_path(char *ret_path, size_t size, const char *home)
     return (own && *own) || access(ret_path, F_OK) == 0;
 }
 
+/* Without case: providers spell their models in several ways. */
 static bool matches(const struct tp_globs *globs, const char *s)
 {
     for (char **g = globs->list; *g; g++)
@@ -163,6 +165,8 @@ static bool meant(const struct tp_price_provider *p, int way, const char *host,
     }
 }
 
+/* All providers by the stronger way before any by a weaker one: a router's host says more about
+ * the price than the model's name does. */
 static bool find_model(const struct tp_prices *prices, const char *host, const char *provider,
                        const char *model, struct found *ret)
 {
@@ -203,6 +207,8 @@ static const char *text(const char *s)
     return s ? s : "";
 }
 
+/* A recording has few different models: the search runs once for each, and a slot that is taken
+ * over costs one more. */
 static const struct found *lookup(struct tp_prices *prices, const struct tp_price_query *q)
 {
     char key[512], host[256];
@@ -232,6 +238,7 @@ static bool same_match(const struct tp_price *a, const struct tp_price *b)
     return !*x && !*y;
 }
 
+/* Some providers sell the night cheaper: a span of the day may go over midnight. */
 static bool valid_at(const struct tp_price *p, uint64_t unix_s)
 {
     int minute = (int)(unix_s / 60 % 1440);
@@ -255,6 +262,8 @@ static const struct tp_price *price_at(const struct found *f, uint64_t unix_s)
     return best;
 }
 
+/* A tier reprices the whole request, not only what is beyond its threshold (Anthropic and Google
+ * above 200K). */
 static void rates_at(const struct tp_price *p, uint64_t input_tokens,
                      uint64_t rates[TP_PRICE_CLASSES])
 {
@@ -272,6 +281,7 @@ static void rates_at(const struct tp_price *p, uint64_t input_tokens,
         rates[TP_PRICE_CACHE_WRITE_1H] = rates[TP_PRICE_CACHE_WRITE_5M];
 }
 
+/* Costs take an unknown cache count as none; the caller has made sure of the input itself. */
 static uint64_t known(int64_t tokens)
 {
     return tokens > 0 ? (uint64_t)tokens : 0;
@@ -336,6 +346,7 @@ const char *tp_prices_date(const struct tp_prices *prices)
     return prices->list.date;
 }
 
+/* By integers: nothing is rounded between the sum and what is printed. */
 void tp_prices_format(uint64_t nano, char *ret_text, size_t size)
 {
     int n = snprintf(ret_text, size, "%llu.%09llu", (unsigned long long)(nano / 1000000000),

@@ -10,8 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The table and a small cache of look-ups; ask from one thread. */
 struct tp_prices;
 
+/* What a token can cost. Input tokens fall into exactly one of the first four. */
 enum tp_price_class {
     TP_PRICE_INPUT, /* not from a cache */
     TP_PRICE_CACHE_READ,
@@ -37,6 +39,7 @@ struct tp_price_query {
     int64_t output_tokens;
 };
 
+/* A cost and how it came about. Currencies are ISO 4217 codes. */
 struct tp_cost {
     uint64_t nano; /* 10^-9 of the currency; saturates */
     char currency[4];
@@ -46,6 +49,7 @@ struct tp_cost {
 /* Loads the table, the file `override_path` (NULL: none) before it. 0; -ENOMEM; or the error of the
  * file: -errno of opening it, -EBADMSG where it is no price table, -EFBIG past 4 MiB. */
 int tp_prices_load(struct tp_prices **ret_prices, const char *override_path);
+/* NULL is fine. */
 void tp_prices_free(struct tp_prices *prices);
 
 /* The user's file: $TOKPROF_PRICES, else $XDG_CONFIG_HOME/tokprof/prices.json, else

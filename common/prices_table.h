@@ -14,11 +14,14 @@ struct tp_globs {
     char **list;
 };
 
+/* Prices for requests beyond a size. */
 struct tp_price_tier {
     uint64_t above_tokens; /* of input; the whole request then has these prices */
     uint64_t rate_pico[TP_PRICE_CLASSES];
 };
 
+/* One price of one model. A model may have several, told apart by date and time of day; they
+ * stand together. */
 struct tp_price {
     struct tp_globs match;
     uint64_t rate_pico[TP_PRICE_CLASSES]; /* TP_PRICE_NONE where not told */
@@ -28,6 +31,8 @@ struct tp_price {
     int from_min, until_min; /* minutes of the day, UTC; equal: all day */
 };
 
+/* A provider: how it is recognised (host, model names, other names of it), and in whose lists
+ * its models may also stand. */
 struct tp_price_provider {
     char *id;
     char currency[4];
@@ -37,6 +42,7 @@ struct tp_price_provider {
     size_t price_count;
 };
 
+/* As read from one or two JSON texts; the first one's providers go first. */
 struct tp_price_list {
     char *source, *date;
     struct tp_price_provider *providers;
@@ -45,6 +51,7 @@ struct tp_price_list {
 
 /* Adds the providers of one JSON text. 0, -EBADMSG or -ENOMEM. */
 int tp_price_list_parse(struct tp_price_list *list, const char *json);
+/* Frees what it holds; also a half-built one. */
 void tp_price_list_done(struct tp_price_list *list);
 
 /* The compiled-in table, NUL-terminated. */

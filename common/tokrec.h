@@ -12,8 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* One thread at a time writes. After a failure every call returns that first error, and what was
+ * written ends with a whole frame. */
 struct tp_tokrec_writer;
 
+/* What the writer makes; the reader takes both. */
 enum tp_tokrec_form {
     TP_TOKREC_FILE,   /* framed, checksummed, indexed */
     TP_TOKREC_STREAM, /* bare events, one write each: for pipes */
@@ -30,8 +33,10 @@ int tp_tokrec_flush(struct tp_tokrec_writer *w);
 /* Flushes, writes the index, syncs, closes, frees. 0 or the first error. NULL is fine. */
 int tp_tokrec_close(struct tp_tokrec_writer *w);
 
+/* Bounded memory, whatever the file claims: a frame's events to 64 MiB, an event to 32 MiB. */
 struct tp_tokrec_reader;
 
+/* How the recording ended; known once tp_tokrec_next() has given 0. */
 enum tp_tokrec_end {
     TP_TOKREC_WHOLE = 0,   /* ended with its index, or as a bare stream on an event's end */
     TP_TOKREC_CUT = 1,     /* ended in mid-frame or without index: all whole frames were given */
@@ -44,6 +49,7 @@ int tp_tokrec_reader_new(struct tp_tokrec_reader **ret_reader, int fd);
 /* Next event: 1 and *ret_event (valid until the next call), 0 at the end, negative errno. */
 int tp_tokrec_next(struct tp_tokrec_reader *r, msgpack_object *ret_event);
 enum tp_tokrec_end tp_tokrec_reader_end(const struct tp_tokrec_reader *r);
+/* Closes the descriptor. NULL is fine. */
 void tp_tokrec_reader_free(struct tp_tokrec_reader *r);
 
 #endif

@@ -72,11 +72,13 @@ static uint32_t get_u32(const uint8_t *p)
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
+/* Any of the sixteen magics, RFC 8878 section 3.1.2: other tools may add frames of their own. */
 static bool is_skippable(uint32_t magic)
 {
     return (magic & 0xfffffff0u) == ZSTD_MAGIC_SKIPPABLE_START;
 }
 
+/* How it ended is told by tp_tokrec_reader_end(); the events so far are good either way. */
 static int stop(struct tp_tokrec_reader *r, enum tp_tokrec_end end)
 {
     r->done = true;
@@ -181,6 +183,8 @@ static int more_events(struct tp_tokrec_reader *r)
     return e;
 }
 
+/* Only after the scan found the event whole and within its ceilings, so that what msgpack-c
+ * allocates is bounded. */
 static int unpack_event(struct tp_tokrec_reader *r, size_t n, msgpack_object *ret_event)
 {
     size_t off = 0;
@@ -231,6 +235,7 @@ static int recognise(struct tp_tokrec_reader *r)
     if (n == 4 && (magic == ZSTD_MAGICNUMBER || is_skippable(magic))) {
         r->framed = true;
     } else if ((first & 0xf0) == 0x80 || first == 0xde || first == 0xdf) {
+        /* Bare events: what was read so far is events, with their own ceiling. */
         struct tp_buf empty = r->events;
         empty.max = r->events.max;
         r->events = r->in;

@@ -89,6 +89,7 @@ static void put_u64(uint8_t *p, uint64_t v)
         p[i] = (uint8_t)(v >> 8 * i);
 }
 
+/* A skippable frame, so that `zstd -d` passes over it and the bare events come out. */
 static int write_header(struct tp_tokrec_writer *w)
 {
     uint8_t frame[8 + sizeof(TP_TOKREC_HEADER) - 1];
@@ -98,6 +99,7 @@ static int write_header(struct tp_tokrec_writer *w)
     return write_frame(w, frame, sizeof(frame));
 }
 
+/* A recording may begin in mid-file (appended to another): offsets count from there. */
 static int writer_prepare(struct tp_tokrec_writer *w)
 {
     struct stat st;
@@ -168,6 +170,8 @@ static uint64_t event_time_ns(const uint8_t *event, size_t n)
     return 0;
 }
 
+/* After a failed write nothing more is written: a hole between frames would look like a whole
+ * recording. */
 int tp_tokrec_write(struct tp_tokrec_writer *w, const void *event, size_t n)
 {
     if (w->error)
@@ -188,6 +192,8 @@ int tp_tokrec_write(struct tp_tokrec_writer *w, const void *event, size_t n)
     return w->events.len >= FRAME_EVENTS_BYTES ? tp_tokrec_flush(w) : 0;
 }
 
+/* Times are the least and the greatest: calls are written when they end, so starts are not in
+ * order. */
 static void entry_join(struct index_entry *e, const struct index_entry *next)
 {
     e->events += next->events;
@@ -197,6 +203,8 @@ static void entry_join(struct index_entry *e, const struct index_entry *next)
         e->last_ns = next->last_ns;
 }
 
+/* Halving the index's resolution whenever it is full keeps it at 2 MiB, however long the
+ * recording runs. */
 static void index_add(struct tp_tokrec_writer *w, const struct index_entry *frame)
 {
     if (w->index_len > 0 && w->frames_in_last < w->frames_per_entry) {
@@ -216,6 +224,7 @@ static void index_add(struct tp_tokrec_writer *w, const struct index_entry *fram
     w->frames_in_last = 1;
 }
 
+/* The output buffer is kept from frame to frame; it has the size of the largest one. */
 static int pack_frame(struct tp_tokrec_writer *w, size_t *ret_n)
 {
     size_t need = ZSTD_compressBound(w->events.len);
@@ -233,6 +242,7 @@ static int pack_frame(struct tp_tokrec_writer *w, size_t *ret_n)
     return 0;
 }
 
+/* Called on a timer as well: what a killed recorder had flushed is what survives it. */
 int tp_tokrec_flush(struct tp_tokrec_writer *w)
 {
     if (w->error || w->events.len == 0)
@@ -252,6 +262,7 @@ int tp_tokrec_flush(struct tp_tokrec_writer *w)
     return 0;
 }
 
+/* Its own length stands at its end, so that a reader finds it from the end of the file. */
 static int write_index(struct tp_tokrec_writer *w)
 {
     size_t magic = sizeof(TP_TOKREC_INDEX) - 1;

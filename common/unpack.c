@@ -96,6 +96,9 @@ static bool object_passed(struct tp_unpack_scan *scan)
     return scan->depth == 0;
 }
 
+/* msgpack-c allocates what a length field promises before it looks for the bytes. This goes over
+ * the heads alone, without memory of its own, and stops at the first promise that is beyond a
+ * ceiling. */
 int tp_unpack_scan(struct tp_unpack_scan *scan, const uint8_t *data, size_t n)
 {
     for (;;) {
@@ -129,6 +132,7 @@ bool tp_unpack_is(const msgpack_object *o, const char *s)
            memcmp(o->via.str.ptr, s, n) == 0;
 }
 
+/* Linear: an event has some 40 keys at most, and each is asked for once. */
 const msgpack_object *tp_unpack_get(const msgpack_object *map, const char *key)
 {
     if (!map || map->type != MSGPACK_OBJECT_MAP)

@@ -27,7 +27,7 @@ static void worsen(struct tp_block_info *blocks, uint32_t n)
 static bool fill_open(struct tp_block_info *blocks, uint32_t n, uint32_t kinds, uint64_t total,
                       enum tp_source source)
 {
-    uint64_t *work = malloc((2 * (size_t)n + 1) * sizeof(*work));
+    uint64_t *work = calloc(2 * (size_t)n + 1, sizeof(*work));
     size_t open = 0;
     if (!work)
         return false;
@@ -63,6 +63,8 @@ static void take_echoes(struct tp_context *c, const struct tp_attribution *a)
             }
 }
 
+/* What the blocks of a request have already, and what those without tokens would take by their
+ * estimates. A recording is hostile input: its counts may add up past 64 bits. */
 struct tally {
     uint64_t fixed, open_estimate;
     uint32_t open;
@@ -82,12 +84,19 @@ static struct tally tally(const struct tp_block_info *blocks, uint32_t n)
     return t;
 }
 
+/* An edit of the history by the provider, or another tokenizer: no earlier share can be trusted. */
 static void forget(struct tp_block_info *blocks, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         blocks[i].tokens = -1;
 }
 
+/* The provider counts a whole request in one number. Blocks that an earlier call sent keep what
+ * they got there; the remainder belongs to what is new. With one new block and nothing hidden
+ * that is a difference of two exact numbers (derived); with several, their estimates say how to
+ * share it. What remains with no new block is what the provider puts around messages (framing),
+ * and what goes beyond the estimates where bytes are missing is content that nobody saw
+ * (unseen). */
 static bool attribute_input(struct tp_context *c, const struct tp_attribution *a, uint64_t input,
                             struct leftover *ret)
 {
@@ -110,6 +119,7 @@ static bool attribute_input(struct tp_context *c, const struct tp_attribution *a
         *(n > 0 ? &ret->framing : &ret->unseen) = (int64_t)rest;
         ret->source = n > 0 && !hidden ? TP_SOURCE_DERIVED : TP_SOURCE_ESTIMATED;
     }
+    /* n > 1: a call's only block takes the framing as well, so its count is no clean difference. */
     bool derived = t.open == 1 && a->parent && !a->parent->hidden && seen_all && n > 1;
     return fill_open(c->blocks, n, ANY_KIND, rest,
                      derived ? TP_SOURCE_DERIVED : TP_SOURCE_ESTIMATED);
@@ -133,14 +143,16 @@ static bool attribute_output(struct tp_context *c, int64_t output, int64_t reaso
     else if (reasoning >= 0 && !fill_open(blocks, n, REASONING_KIND, (uint64_t)reasoning,
                                           thoughts == 1 ? TP_SOURCE_EXACT : TP_SOURCE_ESTIMATED))
         return false;
+    /* An answer of one block is the provider's own number. Where it does not tell reasoning
+     * apart, the thoughts compete with the text by their estimates. */
     uint32_t open = reasoning >= 0 ? n - thoughts : n;
     return fill_open(blocks, n, ANY_KIND, (uint64_t)output,
                      open == 1 ? TP_SOURCE_EXACT : TP_SOURCE_ESTIMATED);
 }
 
-/* ---- From blocks to parts
- * ---------------------------------------------------------------------------- */
+/* ---- From blocks to parts ---- */
 
+/* As much of `most` as is left; unknown stays unknown, whatever is asked of it. */
 static int64_t take(int64_t *left, int64_t most)
 {
     int64_t n = *left < most ? *left : most;
@@ -156,6 +168,9 @@ struct cache_left {
     int64_t read, write, write_1h, write_5m;
 };
 
+/* A part takes its share of the cache in the order of the blocks: first what was read, then what
+ * was written, of which the writes for an hour come before those for five minutes (Anthropic
+ * demands that order of its cache marks). */
 static void cover(struct tp_part *p, struct cache_left *left)
 {
     if (p->tokens < 0) {
@@ -172,6 +187,7 @@ static void cover(struct tp_part *p, struct cache_left *left)
         take(&left->write_5m, written - (p->written_1h_tokens > 0 ? p->written_1h_tokens : 0));
 }
 
+/* Unknown is not zero: one unknown makes the sum unknown. */
 static void add_known(int64_t *sum, int64_t more)
 {
     *sum = *sum < 0 || more < 0 ? -1 : *sum + more;
@@ -211,6 +227,8 @@ static struct tp_part part_of(const struct tp_block_info *b, bool known)
                             .written_5m_tokens = -1};
 }
 
+/* Framing and unseen content are parts like others, so that a call's parts sum to its usage to
+ * the token. */
 static void leftover_add(struct tp_row *row, enum tp_part_kind kind, int64_t tokens,
                          enum tp_source source, struct cache_left *left)
 {
@@ -221,6 +239,8 @@ static void leftover_add(struct tp_row *row, enum tp_part_kind kind, int64_t tok
     part_add(row->parts, &row->part_count, &p);
 }
 
+/* Unseen history stands before the blocks, since the cache covers it first; unseen bytes of this
+ * request stand after them, for nobody knows their place. */
 static bool input_parts(struct tp_context *c, const struct tp_attribution *a,
                         const struct leftover *extra)
 {
@@ -244,6 +264,8 @@ static bool input_parts(struct tp_context *c, const struct tp_attribution *a,
     return true;
 }
 
+/* What the provider counted and no block explains (a tool's arguments that were lost, say)
+ * becomes `unseen`. */
 static bool output_parts(struct tp_context *c, int64_t hidden_tokens)
 {
     struct tp_row *row = c->row;
@@ -271,15 +293,17 @@ static bool output_parts(struct tp_context *c, int64_t hidden_tokens)
     return true;
 }
 
-/* ---- Costs of parts
- * ----------------------------------------------------------------------------------- */
+/* ---- Costs of parts ---- */
 
+/* Weights only say how to split: past 64 bits any huge value does, if sums of a few of them
+ * still fit. */
 static uint64_t times(uint64_t tokens, uint64_t rate)
 {
     uint64_t product;
     return __builtin_mul_overflow(tokens, rate, &product) ? UINT64_MAX >> 20 : product;
 }
 
+/* A part weighs what it would cost by itself, each of its tokens at its own price class. */
 static uint64_t weight(const struct tp_part *p, const uint64_t *rate, bool output)
 {
     if (p->tokens <= 0)
@@ -295,12 +319,14 @@ static uint64_t weight(const struct tp_part *p, const uint64_t *rate, bool outpu
            times(hour, rate[TP_PRICE_CACHE_WRITE_1H]);
 }
 
+/* The call's cost is split, not the parts' costs added: roundings would drift from the total
+ * otherwise. */
 static bool cost_parts(struct tp_row *row)
 {
     size_t n = row->part_count + row->output_part_count;
     if (!row->has_cost || n == 0)
         return true;
-    uint64_t *work = malloc(2 * n * sizeof(*work));
+    uint64_t *work = calloc(2 * n, sizeof(*work));
     if (!work)
         return false;
     for (size_t i = 0; i < n; i++) {

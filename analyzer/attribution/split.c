@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+/* Products of two 64-bit numbers; remainders stay exact, so no share is off by a rounding. */
 typedef unsigned __int128 wide;
 
 struct rest {
@@ -10,6 +11,7 @@ struct rest {
     size_t at;
 };
 
+/* Total order: qsort is not stable, and equal inputs must give equal output on every machine. */
 static int larger_first(const void *a, const void *b)
 {
     const struct rest *x = a, *y = b;
@@ -18,6 +20,7 @@ static int larger_first(const void *a, const void *b)
     return x->at < y->at ? -1 : 1;
 }
 
+/* Weights that are all zero say nothing about who gets more. */
 static void split_evenly(uint64_t total, size_t n, uint64_t *shares)
 {
     for (size_t i = 0; i < n; i++)

@@ -61,6 +61,7 @@ void tp_format_time(int64_t ns, char *ret_text, size_t size)
         snprintf(ret_text, size, "%.0f s", s);
 }
 
+/* More decimals for smaller sums: "$0.00" would say that a cheap call was free. */
 void tp_format_dollars(uint64_t nano, char *ret_text, size_t size)
 {
     uint64_t unit = 10000000; /* a cent */
@@ -91,6 +92,7 @@ struct tp_table *tp_table_new(FILE *file, bool csv, const struct tp_column *colu
     return t;
 }
 
+/* RFC 4180: quotes only where needed, doubled inside. */
 static void csv_field(FILE *file, const char *s)
 {
     if (!strpbrk(s, ",\"\r\n")) {
@@ -115,6 +117,7 @@ static size_t width_of(const char *s)
     return n;
 }
 
+/* Cuts on whole characters, and never the last column, which needs no room behind it. */
 static void aligned_field(FILE *file, const char *s, size_t width, bool right, bool last)
 {
     size_t have = width_of(s), bytes = strlen(s);
@@ -161,6 +164,8 @@ static void forget(struct tp_table *t)
     t->cell_count = 0;
 }
 
+/* Widths come from the rows held: an endless stream of calls is printed in batches, each aligned
+ * by itself. */
 static void flush(struct tp_table *t)
 {
     size_t rows = t->cell_count / t->column_count;

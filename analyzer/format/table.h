@@ -10,16 +10,20 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/* The three forms that every listing has. */
 enum tp_format { TP_FORMAT_TABLE, TP_FORMAT_JSON, TP_FORMAT_CSV };
 
 /* "table", "json" or "csv". False for other words. */
 bool tp_format_parse(const char *word, enum tp_format *ret_format);
 
+/* A title and how its cells stand. In CSV the title is the header's field. */
 struct tp_column {
     const char *title;
     bool right; /* aligned to the right: numbers */
 };
 
+/* Cells are given row by row, left to right. A few hundred rows are held to find the widths,
+ * then they are printed; so memory does not grow with the output. */
 struct tp_table;
 
 /* NULL without memory. `columns` outlives the table. */

@@ -11,6 +11,9 @@
 #define BUCKETS 16384u
 #define BLOCKS_PER_CALL_MAX (1u << 20)
 
+/* By hash for finding a call's parent, and in order of use for giving up the one that is least
+ * likely to be extended again. The ceiling counts blocks, not contexts: a context is 10 or
+ * 10,000 blocks. */
 struct tp_contexts {
     struct tp_context *buckets[BUCKETS];
     struct tp_context *newest, *oldest;
@@ -39,6 +42,7 @@ static struct tp_context **bucket_of(struct tp_contexts *c, const struct tp_hash
     return &c->buckets[XXH3_64bits(id->b, sizeof(id->b)) % BUCKETS];
 }
 
+/* The order of use is a doubly linked list, so that a find costs no search. */
 static void unlink_use(struct tp_contexts *c, struct tp_context *x)
 {
     if (x->newer)
@@ -62,6 +66,7 @@ static void link_newest(struct tp_contexts *c, struct tp_context *x)
     c->newest = x;
 }
 
+/* Each context counts one block more than it has: empty ones must not be free. */
 static void drop(struct tp_contexts *c, struct tp_context *x)
 {
     struct tp_context **at = bucket_of(c, &x->id);
@@ -82,6 +87,7 @@ void tp_contexts_free(struct tp_contexts *contexts)
     free(contexts);
 }
 
+/* A parent that was just extended is the likeliest to be extended again (a retry, a fork). */
 struct tp_context *tp_contexts_find(struct tp_contexts *contexts, const struct tp_hash *id)
 {
     struct tp_context *x = *bucket_of(contexts, id);
@@ -94,6 +100,7 @@ struct tp_context *tp_contexts_find(struct tp_contexts *contexts, const struct t
     return x;
 }
 
+/* The context just added stays even where it alone is past the ceiling: its children come next. */
 void tp_contexts_add(struct tp_contexts *contexts, struct tp_context *context)
 {
     struct tp_context *same = tp_contexts_find(contexts, &context->id);
@@ -108,6 +115,8 @@ void tp_contexts_add(struct tp_contexts *contexts, struct tp_context *context)
         drop(contexts, contexts->oldest);
 }
 
+/* Kinds of a later event format fall back to "other". Framing and unseen are the analyzer's own:
+ * no recording may claim them. */
 static enum tp_part_kind kind_of(const msgpack_object *o)
 {
     for (int k = 0; k < TP_PART_FRAMING; k++)
@@ -126,6 +135,8 @@ static void decode_block(const msgpack_object *o, struct tp_names *names, struct
     b->tokens = -1;
     tp_unpack_hash(tp_unpack_get(o, TP_B_HASH), &b->hash);
     tp_unpack_u64(tp_unpack_get(o, TP_B_BYTES), &bytes);
+    /* Where the collector made no estimate: four bytes a token is what tokenizers give for
+     * English text, near enough to share a known sum. */
     if (!tp_unpack_u64(tp_unpack_get(o, TP_B_TOKENS), &b->estimate))
         b->estimate = bytes / 4;
     if (b->estimate == 0)
@@ -135,10 +146,12 @@ static void decode_block(const msgpack_object *o, struct tp_names *names, struct
     if (text && text->type == MSGPACK_OBJECT_STR)
         b->name = tp_names_add(names, text->via.str.ptr, text->via.str.size);
     if (call_id && call_id->type == MSGPACK_OBJECT_STR)
+        /* | 1: 0 says that there is none. */
         b->call_id = XXH3_64bits(call_id->via.str.ptr, call_id->via.str.size) | 1;
     tp_unpack_bool(tp_unpack_get(o, TP_B_ERROR), &b->failed);
 }
 
+/* Always at least one element, so that `blocks` is never NULL in a context that is in use. */
 static bool reserve(struct tp_context *c, size_t more)
 {
     if (c->blocks && more == 0)

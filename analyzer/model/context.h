@@ -7,6 +7,8 @@
 
 #include "analyzer/model/row.h"
 
+/* One block as the analyzer needs it. `tokens` is negative until the block is attributed; what
+ * it has then stays with it in all the calls that share it. */
 struct tp_block_info {
     struct tp_hash hash; /* of the content */
     struct tp_hash first_call;
@@ -18,6 +20,7 @@ struct tp_block_info {
     bool failed;
 };
 
+/* What one call sent and got, in the order in which the provider reads it. */
 struct tp_context {
     struct tp_hash id;
     struct tp_row *row;           /* holds a reference */
@@ -29,16 +32,19 @@ struct tp_context {
     struct tp_context *chain, *newer, *older; /* hash bucket; use order */
 };
 
+/* The set of them, by call id. */
 struct tp_contexts;
 
 /* NULL without memory. */
 struct tp_contexts *tp_contexts_new(size_t blocks_max);
+/* Frees the contexts as well; their rows live on while others hold references. NULL is fine. */
 void tp_contexts_free(struct tp_contexts *contexts);
 
 /* The call's context, or NULL; counts as a use. */
 struct tp_context *tp_contexts_find(struct tp_contexts *contexts, const struct tp_hash *id);
 /* Takes the context over, one of the same id being replaced; others may go. */
 void tp_contexts_add(struct tp_contexts *contexts, struct tp_context *context);
+/* One that was not handed over. NULL is fine. */
 void tp_context_free(struct tp_context *context);
 
 /* Appends the blocks of an event's array, to a ceiling of 1 M blocks. False without memory.

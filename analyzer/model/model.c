@@ -66,9 +66,11 @@ struct tp_names *tp_model_names(struct tp_model *model)
     return model->names;
 }
 
-/* ---- Handing on
- * --------------------------------------------------------------------------------------- */
+/* ---- Handing on ---- */
 
+/* Rows leave in the order in which their calls ended. A call whose tools are not answered yet
+ * holds back those behind it, up to the ring's size: the price of one pass over an endless
+ * stream. */
 static void hand_on_oldest(struct tp_model *m)
 {
     struct tp_row *row = m->held[m->first];
@@ -84,6 +86,7 @@ static void hand_on_finished(struct tp_model *m)
         hand_on_oldest(m);
 }
 
+/* A full ring means that some tool's result never came; its call goes with what is known. */
 static void hold(struct tp_model *m, struct tp_row *row)
 {
     if (m->held_count == m->held_max)
@@ -98,9 +101,9 @@ void tp_model_finish(struct tp_model *model)
         hand_on_oldest(model);
 }
 
-/* ---- Calls
- * -------------------------------------------------------------------------------------------- */
+/* ---- Calls ---- */
 
+/* Prices depend on the call's own date: a table knows when a price changed. */
 static void price(struct tp_model *m, struct tp_row *row)
 {
     const int64_t *t = row->usage.tokens;
@@ -159,6 +162,9 @@ static struct tp_context *build(struct tp_model *m, struct tp_row *row, const ms
     return c;
 }
 
+/* Order matters here: a context is built on its parent's before it can be attributed, tool
+ * results need names before they become parts and tokens before they can tell their tool how
+ * large they were, and only then may other calls find this one. */
 static int add_call(struct tp_model *m, struct tp_row *row, const msgpack_object *event)
 {
     const msgpack_object *previous = tp_unpack_get(event, TP_K_PREVIOUS_ID);
@@ -173,6 +179,8 @@ static int add_call(struct tp_model *m, struct tp_row *row, const msgpack_object
     /* The provider puts the request behind all that the earlier call had. */
     if (parent && previous && shared == 0)
         shared = parent->count;
+    /* A parent that was rebuilt without its own parent has fewer blocks than the child says it
+     * shares. */
     if (parent && shared > parent->count) {
         around.history_unseen = true;
         shared = parent->count;
@@ -188,6 +196,7 @@ static int add_call(struct tp_model *m, struct tp_row *row, const msgpack_object
         tp_context_free(c);
         return -ENOMEM;
     }
+    /* Blocks that only failed calls had sent are still new to the provider. */
     c->sent_from = around.shared;
     if (parent && parent->failed && parent->sent_from < c->sent_from)
         c->sent_from = parent->sent_from;
@@ -211,9 +220,9 @@ static int call_event(struct tp_model *m, const msgpack_object *event)
     return r;
 }
 
-/* ---- Other events
- * ------------------------------------------------------------------------------------- */
+/* ---- Other events ---- */
 
+/* -1 where absent or beyond what a count can be. */
 static int64_t number(const msgpack_object *event, const char *key)
 {
     uint64_t value;
@@ -221,6 +230,7 @@ static int64_t number(const msgpack_object *event, const char *key)
     return known && value <= INT64_MAX ? (int64_t)value : -1;
 }
 
+/* Interned: the string lives as long as the model, and equal ones are one pointer. */
 static const char *word(struct tp_model *m, const msgpack_object *event, const char *key)
 {
     const msgpack_object *o = tp_unpack_get(event, key);
@@ -255,6 +265,7 @@ static void meta_event(struct tp_model *m, const msgpack_object *event)
         m->ops->note(m->cx, &note);
 }
 
+/* Sinks deliver at least once, and a file may be named twice: each event has an id for this. */
 int tp_model_event(struct tp_model *model, const msgpack_object *event)
 {
     const msgpack_object *kind = tp_unpack_get(event, TP_K_KIND);

@@ -9,6 +9,8 @@
 #define TEXT_BYTES_MAX 512
 #define NAMES_MAX 1000000u
 
+/* Compared by hash alone: 64 bits over at most a million names make a false match less likely
+ * than a bad disk. */
 struct name {
     uint64_t hash;
     char *text;
@@ -100,6 +102,8 @@ char *tp_text_clean(const char *s, size_t n)
     return copy;
 }
 
+/* Strings are cleaned once, when they come in, so that no printer has to: names come from the
+ * wire. */
 uint32_t tp_names_add(struct tp_names *names, const char *s, size_t n)
 {
     if (n == 0)

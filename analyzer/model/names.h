@@ -12,7 +12,9 @@ struct tp_names;
 /* Number of an unknown string; tp_names_text() gives NULL for it. */
 #define TP_NAME_NONE 0u
 
+/* NULL without memory. */
 struct tp_names *tp_names_new(void);
+/* All texts are gone after it. NULL is fine. */
 void tp_names_free(struct tp_names *names);
 
 /* The string's number; longer ones are cut at 512 bytes, bytes that are no text are replaced.

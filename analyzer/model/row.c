@@ -32,6 +32,7 @@ const char *const tp_source_names[] = {
     [TP_SOURCE_ESTIMATED] = "estimated",
 };
 
+/* Event keys and their fields; a new key of the event format is a new line. */
 static const struct {
     const char *key;
     enum tp_row_string field;
@@ -75,6 +76,7 @@ static int64_t number(const msgpack_object *map, const char *key)
     return known && value <= INT64_MAX ? (int64_t)value : -1;
 }
 
+/* Three values: what an older recorder did not say is not false. */
 static int64_t truth(const msgpack_object *map, const char *key)
 {
     bool value;
@@ -97,6 +99,7 @@ static void decode_usage(const msgpack_object *event, struct tp_usage *u)
         u->modality[0][i] = number(tp_unpack_get(map, TP_U_MODALITY_IN), modality_keys[i]);
         u->modality[1][i] = number(tp_unpack_get(map, TP_U_MODALITY_OUT), modality_keys[i]);
     }
+    /* Anthropic tells both times to live and not always their sum. */
     int64_t *t = u->tokens;
     if (t[TP_USAGE_CACHE_WRITE] < 0 && t[TP_USAGE_CACHE_WRITE_5M] >= 0 &&
         t[TP_USAGE_CACHE_WRITE_1H] >= 0 &&
@@ -105,6 +108,7 @@ static void decode_usage(const msgpack_object *event, struct tp_usage *u)
         t[TP_USAGE_CACHE_WRITE] = -1;
 }
 
+/* Labels come from the command line; a recording with more of them than anyone types is cut. */
 static bool decode_labels(const msgpack_object *event, struct tp_names *names, struct tp_row *row)
 {
     const msgpack_object *map = tp_unpack_get(event, TP_K_LABELS);
@@ -158,6 +162,7 @@ struct tp_row *tp_row_new(const msgpack_object *event, struct tp_names *names)
     }
     decode_plain(event, names, row);
     decode_usage(event, &row->usage);
+    /* Until a parent is found, a call begins a conversation. */
     row->conversation = row->id;
     row->round = 1;
     return row;
@@ -192,6 +197,7 @@ uint32_t tp_row_agent(const struct tp_row *row)
     return row->string[row->string[TP_ROW_AGENT] ? TP_ROW_AGENT : TP_ROW_PROGRAM];
 }
 
+/* Cancelled counts: what such a call sent has not certainly been taken. */
 bool tp_row_failed(const struct tp_row *row, const struct tp_names *names)
 {
     const char *outcome = tp_names_text(names, row->string[TP_ROW_OUTCOME]);

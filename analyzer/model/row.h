@@ -14,6 +14,8 @@
 #include "common/hash.h"
 #include "common/prices.h"
 
+/* Kinds of parts: those of blocks (the event format's words, in its order), then the analyzer's
+ * own. */
 enum tp_part_kind {
     TP_PART_SYSTEM,
     TP_PART_TOOL_SCHEMA,
@@ -32,13 +34,17 @@ enum tp_part_kind {
     TP_PART_KINDS
 };
 
+/* The words that the command line prints, by kind. */
 extern const char *const tp_part_kind_names[TP_PART_KINDS];
 
 /* Ordered: a sum is as good as its worst part. */
 enum tp_source { TP_SOURCE_EXACT, TP_SOURCE_DERIVED, TP_SOURCE_ESTIMATED };
 
+/* By enum tp_source. */
 extern const char *const tp_source_names[];
 
+/* Some tokens of a call: all its blocks of one kind and name that were first sent by the same
+ * call. Token counts are negative where unknown; those of the cache are parts of `tokens`. */
 struct tp_part {
     enum tp_part_kind kind;
     enum tp_source source;
@@ -63,11 +69,14 @@ struct tp_row_tool {
     int64_t result_tokens;
 };
 
+/* What the provider said, inclusive: input contains cache reads and writes, output contains
+ * reasoning. */
 struct tp_usage {
     int64_t tokens[TP_USAGE_FIELDS];    /* by enum tp_usage_field */
     int64_t modality[2][TP_MODALITIES]; /* [0] input, [1] output */
 };
 
+/* Strings of a row, each a number of struct tp_names. */
 enum tp_row_string {
     TP_ROW_MACHINE,
     TP_ROW_COMM,
@@ -91,10 +100,13 @@ enum tp_row_string {
     TP_ROW_STRINGS
 };
 
+/* From --label: key and value. */
 struct tp_row_label {
     uint32_t key, value;
 };
 
+/* Counted references: the model holds rows back, the tree keeps them all. Whoever got one with
+ * an operation's call must take a reference to keep it. Not safe across threads. */
 struct tp_row {
     unsigned refs;
     struct tp_hash id, parent;
@@ -120,13 +132,16 @@ struct tp_row {
 
 /* Decodes a call event. NULL without memory, or where the event has no id. */
 struct tp_row *tp_row_new(const msgpack_object *event, struct tp_names *names);
+/* Takes a reference; returns the row. */
 struct tp_row *tp_row_ref(struct tp_row *row);
+/* Gives one back; the last frees. NULL is fine. */
 void tp_row_unref(struct tp_row *row);
 
 /* The session: the agent's own, else the process tree. */
 uint32_t tp_row_session(const struct tp_row *row);
 /* The agent by name, else the program. */
 uint32_t tp_row_agent(const struct tp_row *row);
+/* Whether its outcome is another than "ok": error or cancelled. False where it is not told. */
 bool tp_row_failed(const struct tp_row *row, const struct tp_names *names);
 
 #endif

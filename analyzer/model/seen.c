@@ -32,6 +32,8 @@ void tp_seen_free(struct tp_seen *seen)
     free(seen);
 }
 
+/* Ids are hashes or random, yet hostile ones may share low bits: Fibonacci hashing takes the
+ * high ones. */
 static size_t slot_of(const struct set *s, uint64_t value)
 {
     size_t at = (value * UINT64_C(0x9e3779b97f4a7c15)) >> 20 & (s->slot_count - 1);
@@ -60,6 +62,8 @@ static bool set_grow(struct set *s)
     return true;
 }
 
+/* A half million ids back at least: duplicates come close together (a resent batch, a merged
+ * file), so memory need not grow with the stream. */
 bool tp_seen_add(struct tp_seen *seen, const struct tp_hash *id)
 {
     uint64_t value;

@@ -10,7 +10,9 @@
 
 struct tp_seen;
 
+/* NULL without memory; grows as ids come, to some 32 MiB. */
 struct tp_seen *tp_seen_new(void);
+/* NULL is fine. */
 void tp_seen_free(struct tp_seen *seen);
 /* True when it is new (or memory ran out). */
 bool tp_seen_add(struct tp_seen *seen, const struct tp_hash *id);

@@ -10,6 +10,7 @@
 /* How many calls back a result's tool call is looked for. */
 #define ANCESTORS_MAX 32
 
+/* The ids' text is kept only in the row, where `calls` shows it; matching goes by hash. */
 bool tp_tools_ask(struct tp_context *context, const msgpack_object *output)
 {
     struct tp_row *row = context->row;
@@ -68,6 +69,7 @@ static struct tp_row_tool *find(const struct tp_context *context,
     return NULL;
 }
 
+/* OpenAI's and Anthropic's results carry an id and no name; the report needs the name. */
 void tp_tools_name(struct tp_context *context, struct tp_contexts *contexts)
 {
     for (uint32_t i = context->sent_from; i < context->request_count; i++) {
@@ -81,6 +83,8 @@ void tp_tools_name(struct tp_context *context, struct tp_contexts *contexts)
     }
 }
 
+/* A tool ran from the end of the answer that asked until the request that brings the result
+ * began. That includes the agent's own time, which from outside cannot be told apart. */
 static void resolve(struct tp_row *row, struct tp_row_tool *tool, const struct tp_block_info *b,
                     uint64_t start_ns)
 {
@@ -92,6 +96,7 @@ static void resolve(struct tp_row *row, struct tp_row_tool *tool, const struct t
     tool->result_tokens = b->tokens;
 }
 
+/* After tp_attribute(): the result's tokens are what this call's usage gave it. */
 void tp_tools_resolve(struct tp_context *context, struct tp_contexts *contexts)
 {
     const struct tp_row *own = context->row;

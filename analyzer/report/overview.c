@@ -6,6 +6,7 @@
 
 #include "analyzer/format/table.h"
 
+/* Never "0" for what is unknown. */
 static const char *count_text(int64_t n, char *text, size_t size)
 {
     if (n < 0)
@@ -33,6 +34,7 @@ static void print_tokens(FILE *file, const struct tp_sum *s)
     fputc('\n', file);
 }
 
+/* Nothing is left out in silence: what the sums above do not contain is said below them. */
 static void print_unknown(FILE *file, const struct tp_sum *s)
 {
     char a[40];
@@ -103,6 +105,8 @@ static const struct tp_column piece_columns[] = {
     {NULL},         {"in calls", true},  {"input", true},  {"cached", true},    {"output", true},
     {"cost", true}, {"asked for", true}, {"failed", true}, {"time taken", true}};
 
+/* "(everything else)" and "(none)" are the row without key: text that belongs to no tool, calls
+ * without a task. */
 static void print_row(struct tp_table *t, const struct tp_report_row *row, bool pieces)
 {
     const struct tp_sum *s = &row->sum;

@@ -6,8 +6,10 @@
 
 #include "analyzer/report/rows.h"
 
+/* Pairs of place and reason; a recorder knows some twenty. */
 #define TP_LOSS_PLACES_MAX 64
 
+/* All losses of one place for one reason. */
 struct tp_loss_sum {
     const char *where, *why; /* of the model's names; may be NULL */
     uint64_t bytes;

@@ -27,6 +27,7 @@ enum dimension {
 static const char *const words[] = {"task",  "session",  "conversation", "round",   "tool", "part",
                                     "model", "provider", "agent",        "process", "day"};
 
+/* Keys are interned, and their numbers index the rows: adding a call costs one hash of its key. */
 struct tp_rows {
     enum dimension by;
     char *label;
@@ -77,6 +78,7 @@ bool tp_rows_of_pieces(const struct tp_rows *rows)
     return rows->by == BY_TOOL || rows->by == BY_PART;
 }
 
+/* Grows by doubling; what is not yet a row is 0. */
 static bool key_slot(struct tp_rows *r, uint32_t key)
 {
     if (key < r->key_cap)
@@ -135,6 +137,7 @@ static const char *process_key(const struct tp_row *row, const struct tp_names *
     return text;
 }
 
+/* UTC, so that the same recording gives the same report everywhere. */
 static const char *day_key(const struct tp_row *row, char *text, size_t size)
 {
     time_t s = (time_t)(row->start_ns / 1000000000);
@@ -216,6 +219,7 @@ static int add_side(struct tp_rows *r, const struct tp_row *row, const struct tp
     return 0;
 }
 
+/* What no piece took stands in the row without key, so that the rows still sum to the totals. */
 static int add_pieces(struct tp_rows *r, const struct tp_row *row, const struct tp_names *names)
 {
     struct tp_sum placed = {0};
@@ -263,6 +267,8 @@ static int compare_numbers(uint64_t a, uint64_t b)
     return a < b ? 1 : a > b ? -1 : 0;
 }
 
+/* By cost, then by tokens: where no price is known, the row that carries most still comes first.
+ * The key settles the rest, so that equal reports are equal byte by byte. */
 static int dearest_first(const void *a, const void *b)
 {
     const struct tp_report_row *x = a, *y = b;

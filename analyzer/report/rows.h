@@ -7,6 +7,7 @@
 
 #include "analyzer/report/sums.h"
 
+/* A set of rows, by key. Memory is bounded by the different keys, a million at most. */
 struct tp_rows;
 
 struct tp_report_row {
@@ -17,6 +18,7 @@ struct tp_report_row {
 /* `by`: task, session, conversation, round, tool, part, model, provider, agent, process, day,
  * label:KEY. 0, -EINVAL for other words, -ENOMEM. */
 int tp_rows_new(struct tp_rows **ret_rows, const char *by);
+/* NULL is fine. */
 void tp_rows_free(struct tp_rows *rows);
 
 /* 0 or -ENOMEM. */

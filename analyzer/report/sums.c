@@ -20,6 +20,8 @@ static void add_known(uint64_t *sum, int64_t *known, int64_t more)
     ++*known;
 }
 
+/* Currencies do not add up: a call priced in another one counts as unknown here, and shows its
+ * own amount in `calls`. */
 static bool in_dollars(const struct tp_row *row)
 {
     return row->has_cost && strcmp(row->cost.currency, "USD") == 0;
@@ -56,6 +58,7 @@ void tp_sum_add_call(struct tp_sum *sum, const struct tp_row *row, const struct 
             add(&sum->unattributed_tokens, row->output_parts[i].tokens);
 }
 
+/* A part has no `unknown`: that is told by its call, which is counted once, elsewhere. */
 void tp_sum_add_part(struct tp_sum *sum, const struct tp_row *row, const struct tp_part *part,
                      bool output)
 {
@@ -89,6 +92,7 @@ void tp_sum_add_tool(struct tp_sum *sum, const struct tp_row_tool *tool)
     add(&sum->result_tokens, tool->result_tokens);
 }
 
+/* Never below zero: the parts of a call whose usage is unknown have no tokens to take away. */
 static void subtract(uint64_t *from, uint64_t n)
 {
     *from = *from > n ? *from - n : 0;
@@ -107,12 +111,15 @@ static int64_t clamp(uint64_t n)
     return n > INT64_MAX ? INT64_MAX : (int64_t)n;
 }
 
+/* Unknown only where no call said anything; where some did, the sum is theirs and `unknown`
+ * counts the others. */
 int64_t tp_sum_tokens(const struct tp_sum *sum, enum tp_usage_field field)
 {
     bool nobody_knew = sum->known[field] == 0 && sum->in_calls > 0;
     return nobody_knew ? -1 : clamp(sum->tokens[field]);
 }
 
+/* Beside each sum, how many calls are not in it: an unknown is never a zero. */
 static void json_unknown(struct tp_json *j, const struct tp_sum *sum)
 {
     static const struct {

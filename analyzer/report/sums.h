@@ -7,6 +7,8 @@
 #include "analyzer/format/json.h"
 #include "analyzer/model/row.h"
 
+/* Zeroed before use. Sums saturate. `known` and `unknown` say how many calls are in a sum and
+ * how many could not be. */
 struct tp_sum {
     int64_t calls;
     int64_t in_calls; /* calls in which this appears: a part's or a tool's `calls` */
@@ -26,11 +28,13 @@ struct tp_sum {
     uint64_t result_tokens; /* tools: when the results were first sent */
 };
 
+/* A whole call: its usage, its cost, its losses, and what of it was unseen. */
 void tp_sum_add_call(struct tp_sum *sum, const struct tp_row *row, const struct tp_names *names);
 /* The share of one of the row's parts, of a call that tp_sum_add_call() counted elsewhere: tokens,
  * cache counts, cost. */
 void tp_sum_add_part(struct tp_sum *sum, const struct tp_row *row, const struct tp_part *part,
                      bool output);
+/* One use of a tool: how long it took, whether it failed, how large its result was. */
 void tp_sum_add_tool(struct tp_sum *sum, const struct tp_row_tool *tool);
 /* What is left of `whole` without `part`: takes tokens and cost away. */
 void tp_sum_subtract(struct tp_sum *whole, const struct tp_sum *part);
