@@ -3,50 +3,7 @@
  * service takes names in lowerCamelCase and in snake_case (protobuf's JSON mapping). Streams are
  * server-sent events with alt=sse, else one JSON array of answers.
  */
-#include <string.h>
-#include <tokprof/plugin.h>
-
-enum action {
-    IGNORED,
-    MODEL,
-    SYSTEM,
-    TOOL,
-    TOOL_OTHER,
-    TOOL_NAME,
-    CONTENT,
-    ROLE,
-    PART,
-    TEXT,
-    THOUGHT,
-    MEDIA_TYPE,
-    MEDIA,
-    CALL,
-    CALL_NAME,
-    CALL_ID,
-    CALL_ARGS,
-    RESULT,
-    RESULT_NAME,
-    RESULT_ID,
-    RESULT_VALUE,
-    PART_OTHER,
-    RESPONSE_ID,
-    CANDIDATE,
-    FINISH,
-    BLOCKED,
-    ERROR_OBJECT,
-    USAGE,
-    USAGE_TIER,
-    USAGE_PROMPT,
-    USAGE_CACHED,
-    USAGE_CANDIDATES,
-    USAGE_THOUGHTS,
-    USAGE_TOOLS,
-    USAGE_TOTAL,
-    DETAIL,
-    DETAIL_IN,
-    DETAIL_OUT,
-    DETAIL_COUNT,
-};
+#include "google.h"
 
 /* Both spellings of a part's members. */
 #define MEDIA_RULES(at)                                                                            \
@@ -75,27 +32,22 @@ enum action {
         at ".*", PART_OTHER                                                                        \
     }
 
+#define REQUEST_RULES(at)                                                                          \
+    {at "systemInstruction.parts[].text", SYSTEM}, {at "system_instruction.parts[].text", SYSTEM}, \
+        {at "systemInstruction.parts.text", SYSTEM}, {at "system_instruction.parts.text", SYSTEM}, \
+        {at "tools[].functionDeclarations[]", TOOL},                                               \
+        {at "tools[].functionDeclarations[].name", TOOL_NAME, true},                               \
+        {at "tools[].function_declarations[]", TOOL},                                              \
+        {at "tools[].function_declarations[].name", TOOL_NAME, true},                              \
+        {at "tools[].*", TOOL_OTHER}, {at "contents[]", CONTENT},                                  \
+        {at "contents[].role", ROLE, true}, PART_RULES(at "contents[].parts[]"),                   \
+        {at "contents", CONTENT}, {at "contents.role", ROLE, true},                                \
+        PART_RULES(at "contents.parts[]"), PART_RULES(at "contents[].parts"),                      \
+        PART_RULES(at "contents.parts")
+
+/* Code Assist (v1internal) wraps the same in `request` and `response`. */
 static const struct tp_json_rule request_rules[] = {
-    {"model", MODEL, true},
-    {"systemInstruction.parts[].text", SYSTEM},
-    {"system_instruction.parts[].text", SYSTEM},
-    {"systemInstruction.parts.text", SYSTEM},
-    {"system_instruction.parts.text", SYSTEM},
-    {"tools[].functionDeclarations[]", TOOL},
-    {"tools[].functionDeclarations[].name", TOOL_NAME, true},
-    {"tools[].function_declarations[]", TOOL},
-    {"tools[].function_declarations[].name", TOOL_NAME, true},
-    {"tools[].*", TOOL_OTHER},
-    {"contents[]", CONTENT},
-    {"contents[].role", ROLE, true},
-    PART_RULES("contents[].parts[]"),
-    {"contents", CONTENT},
-    {"contents.role", ROLE, true},
-    PART_RULES("contents.parts[]"),
-    PART_RULES("contents[].parts"),
-    PART_RULES("contents.parts"),
-    {NULL},
-};
+    {"model", MODEL, true}, REQUEST_RULES(""), REQUEST_RULES("request."), {NULL}};
 
 #define DETAIL_RULES(at, which)                                                                    \
     {at "[]", DETAIL}, {at "[].modality", which, true},                                            \
@@ -103,244 +55,31 @@ static const struct tp_json_rule request_rules[] = {
         at "[].tokenCount", DETAIL_COUNT                                                           \
     }
 
+#define RESPONSE_RULES(at)                                                                         \
+    {at "modelVersion", MODEL, true}, {at "responseId", RESPONSE_ID, true},                        \
+        {at "candidates[]", CANDIDATE}, {at "candidates[].finishReason", FINISH, true},            \
+        PART_RULES(at "candidates[].content.parts[]"),                                             \
+        {at "promptFeedback.blockReason", BLOCKED, true}, {at "usageMetadata", USAGE},             \
+        {at "usageMetadata.promptTokenCount", USAGE_PROMPT},                                       \
+        {at "usageMetadata.cachedContentTokenCount", USAGE_CACHED},                                \
+        {at "usageMetadata.candidatesTokenCount", USAGE_CANDIDATES},                               \
+        {at "usageMetadata.thoughtsTokenCount", USAGE_THOUGHTS},                                   \
+        {at "usageMetadata.toolUsePromptTokenCount", USAGE_TOOLS},                                 \
+        {at "usageMetadata.totalTokenCount", USAGE_TOTAL},                                         \
+        {at "usageMetadata.serviceTier", USAGE_TIER, true},                                        \
+        DETAIL_RULES(at "usageMetadata.promptTokensDetails", DETAIL_IN),                           \
+        DETAIL_RULES(at "usageMetadata.toolUsePromptTokensDetails", DETAIL_IN),                    \
+        DETAIL_RULES(at "usageMetadata.candidatesTokensDetails", DETAIL_OUT)
+
 static const struct tp_json_rule response_rules[] = {
-    {"modelVersion", MODEL, true},
-    {"responseId", RESPONSE_ID, true},
-    {"candidates[]", CANDIDATE},
-    {"candidates[].finishReason", FINISH, true},
-    PART_RULES("candidates[].content.parts[]"),
-    {"promptFeedback.blockReason", BLOCKED, true},
-    {"error", ERROR_OBJECT},
-    {"usageMetadata", USAGE},
-    {"usageMetadata.promptTokenCount", USAGE_PROMPT},
-    {"usageMetadata.cachedContentTokenCount", USAGE_CACHED},
-    {"usageMetadata.candidatesTokenCount", USAGE_CANDIDATES},
-    {"usageMetadata.thoughtsTokenCount", USAGE_THOUGHTS},
-    {"usageMetadata.toolUsePromptTokenCount", USAGE_TOOLS},
-    {"usageMetadata.totalTokenCount", USAGE_TOTAL},
-    {"usageMetadata.serviceTier", USAGE_TIER, true},
-    DETAIL_RULES("usageMetadata.promptTokensDetails", DETAIL_IN),
-    DETAIL_RULES("usageMetadata.toolUsePromptTokensDetails", DETAIL_IN),
-    DETAIL_RULES("usageMetadata.candidatesTokensDetails", DETAIL_OUT),
-    {NULL},
-};
-
-struct usage {
-    int64_t prompt, cached, candidates, thoughts, tools, total;
-    int64_t modality[2][TP_MODALITIES];
-};
-
-struct part {
-    struct tp_block *call, *result, *media, *other;
-    bool text_begun; /* this part opened the running text itself */
-    bool thought, thought_known;
-    char type[32];
-    size_t type_len;
-};
-
-struct state {
-    bool in_answer, contents_seen, candidates_seen, usage_seen;
-    bool finish_seen, usage_here; /* in the answer; in this document */
-    struct tp_block *system, *tool;
-    struct part part;
-    uint32_t content, answer;
-    bool answer_begun;
-    char role[16];
-    size_t role_len;
-    struct tp_block *text; /* runs on over the parts of a stream */
-    bool text_is_thought;
-    unsigned parts_in_document;
-    struct usage latest, reading;
-    int detail_side, detail_modality; /* -1: not known */
-    int64_t detail_count;
-};
-
-static bool begins(const struct tp_json_event *e)
-{
-    return e->type == TP_JSON_OBJECT_BEGIN;
-}
-
-static bool ends(const struct tp_json_event *e)
-{
-    return e->type == TP_JSON_OBJECT_END;
-}
-
-static bool value_begins(const struct tp_json_event *e)
-{
-    return e->first && !ends(e) && e->type != TP_JSON_ARRAY_END;
-}
-
-static bool is(const struct tp_json_event *e, const char *word)
-{
-    return e->type == TP_JSON_STRING && e->len == strlen(word) &&
-           memcmp(e->data, word, e->len) == 0;
-}
-
-static size_t copy(char *out, size_t size, const struct tp_json_event *e)
-{
-    if (e->type != TP_JSON_STRING)
-        return 0;
-    size_t n = e->len < size ? e->len : size;
-    memcpy(out, e->data, n);
-    return n;
-}
-
-static void set_string(struct tp_call_cx *cx, enum tp_call_string which,
-                       const struct tp_json_event *e)
-{
-    if (e->type == TP_JSON_STRING)
-        cx->host->set_string(cx->call, which, e->data, e->len);
-}
-
-static struct tp_block *open_once(struct tp_call_cx *cx, struct tp_block **at,
-                                  enum tp_block_kind kind)
-{
-    const struct state *s = cx->state;
-    if (!*at)
-        *at = cx->host->block_open(cx->call, s->in_answer ? TP_SECTION_OUTPUT : TP_SECTION_MESSAGES,
-                                   kind);
-    return *at;
-}
-
-/* ---- parts ---- */
-
-static void close_text(struct tp_call_cx *cx)
-{
-    struct state *s = cx->state;
-    cx->host->block_close(s->text);
-    s->text = NULL;
-}
-
-/* In a stream, the first part of an answer goes on where the last one ended, if it is of the same
- * sort. */
-static void text(struct tp_call_cx *cx, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    if (e->type != TP_JSON_STRING)
-        return;
-    if (e->first) {
-        bool goes_on =
-            s->in_answer && s->parts_in_document == 0 && s->text_is_thought == s->part.thought;
-        if (!goes_on)
-            close_text(cx);
-        s->part.text_begun = !s->text;
-        s->text_is_thought = s->part.thought;
-    }
-    if (s->in_answer && e->len)
-        cx->host->output_seen(cx->call);
-    open_once(cx, &s->text, s->part.thought ? TP_BLOCK_REASONING : TP_BLOCK_TEXT);
-    cx->host->block_text(s->text, e->data, e->len);
-}
-
-static void thought(struct tp_call_cx *cx, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    if (e->type != TP_JSON_TRUE)
-        return;
-    s->part.thought = true;
-    if (s->part.text_begun) { /* said after the text */
-        cx->host->block_kind(s->text, TP_BLOCK_REASONING);
-        s->text_is_thought = true;
-    }
-}
-
-static enum tp_block_kind media_kind(const struct part *p)
-{
-    static const struct {
-        const char *begin;
-        enum tp_block_kind kind;
-    } kinds[] = {
-        {"image/", TP_BLOCK_IMAGE}, {"audio/", TP_BLOCK_AUDIO}, {"video/", TP_BLOCK_VIDEO}};
-    for (size_t i = 0; i < 3; i++)
-        if (p->type_len >= 6 && memcmp(p->type, kinds[i].begin, 6) == 0)
-            return kinds[i].kind;
-    return TP_BLOCK_DOCUMENT;
-}
-
-static void part_end(struct tp_call_cx *cx)
-{
-    struct state *s = cx->state;
-    struct part *p = &s->part;
-    if (!s->in_answer)
-        close_text(cx);
-    if (p->call || p->media || p->result || p->other)
-        close_text(cx);
-    cx->host->block_kind(p->media, media_kind(p));
-    cx->host->block_close(p->media);
-    cx->host->block_close(p->call);
-    cx->host->block_close(p->result);
-    cx->host->block_close(p->other);
-    memset(p, 0, sizeof(*p));
-    s->parts_in_document++;
-}
-
-static void call(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    struct tp_block *block = open_once(cx, &s->part.call, TP_BLOCK_TOOL_CALL);
-    if (s->in_answer)
-        cx->host->output_seen(cx->call);
-    if (action == CALL_ARGS && value_begins(e))
-        cx->host->block_json_capture(block, NULL);
-    else if (action == CALL_NAME && e->type == TP_JSON_STRING)
-        cx->host->block_name(block, e->data, e->len);
-    else if (action == CALL_ID && e->type == TP_JSON_STRING)
-        cx->host->block_call_id(block, e->data, e->len);
-}
-
-static void result(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    struct tp_block *block = open_once(cx, &s->part.result, TP_BLOCK_TOOL_RESULT);
-    if (action == RESULT_VALUE && value_begins(e))
-        cx->host->block_json_capture(block, NULL);
-    else if (action == RESULT_NAME && e->type == TP_JSON_STRING)
-        cx->host->block_name(block, e->data, e->len);
-    else if (action == RESULT_ID && e->type == TP_JSON_STRING)
-        cx->host->block_call_id(block, e->data, e->len);
-}
-
-static void part_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    switch (action) {
-    case PART:
-        if (ends(e))
-            part_end(cx);
-        break;
-    case TEXT:
-        text(cx, e);
-        break;
-    case THOUGHT:
-        thought(cx, e);
-        break;
-    case MEDIA_TYPE:
-        s->part.type_len = copy(s->part.type, sizeof(s->part.type), e);
-        break;
-    case MEDIA:
-        if (e->type == TP_JSON_STRING)
-            cx->host->block_text(open_once(cx, &s->part.media, TP_BLOCK_DOCUMENT), e->data, e->len);
-        break;
-    case PART_OTHER:
-        if (value_begins(e))
-            cx->host->block_json_member(open_once(cx, &s->part.other, TP_BLOCK_OTHER));
-        break;
-    default:
-        if (action <= CALL_ARGS)
-            call(cx, action, e);
-        else
-            result(cx, action, e);
-    }
-}
+    {"error", ERROR_OBJECT}, RESPONSE_RULES(""), RESPONSE_RULES("response."), {NULL}};
 
 /* ---- request ---- */
-
-static const struct usage nothing = {-1, -1, -1, -1, -1, -1, {{-1, -1, -1, -1}, {-1, -1, -1, -1}}};
 
 static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
 {
     struct state *s = cx->state;
-    s->latest = s->reading = nothing;
+    google_usage_begin(s);
     const char *model = head ? strstr(head->path, "/models/") : NULL;
     if (!head)
         return;
@@ -416,7 +155,7 @@ static void request_json(struct tp_call_cx *cx, int action, const struct tp_json
         s->role_len = copy(s->role, sizeof(s->role), e);
         break;
     default:
-        part_json(cx, action, e);
+        google_part_json(cx, action, e);
     }
 }
 
@@ -430,56 +169,10 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
     s->usage_here = false;
     if (s->answer_begun)
         return;
-    close_text(cx);
+    google_close_text(cx);
     memset(&s->part, 0, sizeof(s->part));
     s->in_answer = s->answer_begun = true;
     s->answer = cx->host->group_begin(cx->call);
-}
-
-static int modality(const struct tp_json_event *e)
-{
-    return is(e, "TEXT")    ? TP_TEXT
-           : is(e, "IMAGE") ? TP_IMAGE
-           : is(e, "AUDIO") ? TP_AUDIO
-           : is(e, "VIDEO") ? TP_VIDEO
-                            : -1;
-}
-
-static void detail(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    if (action == DETAIL_COUNT) {
-        s->detail_count = cx->host->whole_number(e);
-    } else if (action != DETAIL) {
-        s->detail_side = action == DETAIL_OUT;
-        s->detail_modality = modality(e);
-    } else if (begins(e)) {
-        s->detail_modality = -1;
-        s->detail_count = -1;
-    } else if (s->detail_modality >= 0 && s->detail_count >= 0) {
-        int64_t *at = &s->reading.modality[s->detail_side][s->detail_modality];
-        *at = (*at > 0 ? *at : 0) + s->detail_count;
-    }
-}
-
-/* Each says all anew: the last one counts, unless it says next to nothing. */
-static void usage_object(struct state *s, const struct tp_json_event *e)
-{
-    if (begins(e))
-        s->reading = nothing;
-    else if (ends(e) && (s->reading.prompt >= 0 || s->reading.total >= 0))
-        s->latest = s->reading;
-}
-
-static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    int64_t *fields[] = {&s->reading.prompt,   &s->reading.cached, &s->reading.candidates,
-                         &s->reading.thoughts, &s->reading.tools,  &s->reading.total};
-    int64_t n = cx->host->whole_number(e);
-    s->usage_seen = s->usage_here = true;
-    if (n >= 0)
-        *fields[action - USAGE_PROMPT] = n;
 }
 
 static void finish(struct tp_call_cx *cx, const struct tp_json_event *e)
@@ -523,57 +216,25 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
         if (begins(e))
             cx->host->set_failed(cx->call);
         break;
-    case USAGE:
-        usage_object(s, e);
-        break;
     case USAGE_TIER:
         set_string(cx, TP_CALL_SERVICE_TIER, e);
         break;
     default:
-        if (action >= DETAIL)
-            detail(cx, action, e);
-        else if (action >= USAGE_PROMPT)
-            usage(cx, action, e);
+        if (action >= USAGE)
+            google_usage_json(cx, action, e);
         else
-            part_json(cx, action, e);
+            google_part_json(cx, action, e);
     }
-}
-
-static int64_t known(int64_t n)
-{
-    return n > 0 ? n : 0;
-}
-
-/* Zeros are left out on the wire: where the total says what is missing, it is used. */
-static int64_t output_tokens(const struct usage *u)
-{
-    if (u->candidates >= 0)
-        return u->candidates + known(u->thoughts);
-    if (u->total >= 0 && u->prompt >= 0 && u->total >= u->prompt + known(u->tools))
-        return u->total - u->prompt - known(u->tools);
-    return u->thoughts;
-}
-
-static void set_usage(struct tp_call_cx *cx, const struct usage *u)
-{
-    if (u->prompt >= 0)
-        cx->host->set_usage(cx->call, TP_USAGE_INPUT, u->prompt + known(u->tools));
-    cx->host->set_usage(cx->call, TP_USAGE_CACHE_READ, u->cached);
-    cx->host->set_usage(cx->call, TP_USAGE_OUTPUT, output_tokens(u));
-    cx->host->set_usage(cx->call, TP_USAGE_REASONING, u->thoughts);
-    for (int side = 0; side < 2; side++)
-        for (int m = 0; m < TP_MODALITIES; m++)
-            cx->host->set_modality(cx->call, side, (enum tp_modality)m, u->modality[side][m]);
 }
 
 static void response_end(struct tp_call_cx *cx)
 {
     struct state *s = cx->state;
     struct tp_group_end end = {.kind = TP_BLOCK_ASSISTANT};
-    close_text(cx);
+    google_close_text(cx);
     if (s->answer_begun)
         cx->host->group_end(cx->call, s->answer, &end);
-    set_usage(cx, &s->latest);
+    google_usage_end(cx);
 }
 
 static bool path_ends(const char *path, const char *end)

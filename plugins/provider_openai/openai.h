@@ -7,7 +7,8 @@
 #include <string.h>
 #include <tokprof/plugin.h>
 
-extern const struct tp_provider_api openai_chat, openai_responses;
+extern const struct tp_provider_api openai_chat, openai_responses, openai_completions,
+    openai_embeddings;
 
 static inline bool is_word(const struct tp_json_event *e, const char *word)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "openai.h"
 
-static const struct tp_provider_api *const apis[] = {&openai_chat, &openai_responses, NULL};
+static const struct tp_provider_api *const apis[] = {&openai_chat, &openai_responses,
+                                                     &openai_completions, &openai_embeddings, NULL};
 static const struct tp_provider_ops ops = {.apis = apis};
 
 static const struct tp_plugin plugin = {
@@ -11,7 +12,7 @@ static const struct tp_plugin plugin = {
     .kind = TP_PLUGIN_PROVIDER,
     .name = "provider_openai",
     .version = "1",
-    .summary = "OpenAI chat completions and responses, and what speaks like them",
+    .summary = "OpenAI's APIs, and what speaks like them",
     .ops.provider = &ops,
 };
 TP_PLUGIN(plugin);

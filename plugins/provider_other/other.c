@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * Model calls that no other plugin reads: known endpoints (legacy completions, embeddings,
- * reranking, audio, images ...), and any exchange whose answer counts tokens. They are counted,
- * with what usage they tell; their contexts are not taken apart.
+ * Model calls that no other plugin reads: known endpoints (reranking, audio, images ...), and any
+ * exchange whose answer counts tokens. They are counted, with what usage they tell; their contexts
+ * are not taken apart.
  */
 #include "other.h"
 
@@ -140,25 +140,19 @@ static bool is_post(const struct tp_http_view *request)
     return strcmp(request->method, "POST") == 0;
 }
 
-static int match_completions(const struct tp_http_view *request)
-{
-    return is_post(request) && path_ends(request->path, "/v1/completions") ? 80 : 0;
-}
-
-static int match_embeddings(const struct tp_http_view *request)
-{
-    return is_post(request) && path_ends(request->path, "/embeddings") ? 80 : 0;
-}
-
 /* Endpoints that tell of models or take files: never calls, whatever numbers they give. */
 static int match_other(const struct tp_http_view *request)
 {
-    static const char *const calls[] = {
-        "/completions",        "/rerank",          "/audio/transcriptions",
-        "/audio/translations", "/audio/speech",    "/images/generations",
-        "/images/edits",       ":embedContent",    ":batchEmbedContents",
-        "/api/chat",           "/api/generate",    "/api/embed",
-        "/converse",           "/converse-stream", NULL};
+    static const char *const calls[] = {"/rerank",
+                                        "/audio/transcriptions",
+                                        "/audio/translations",
+                                        "/audio/speech",
+                                        "/images/generations",
+                                        "/images/edits",
+                                        ":embedContent",
+                                        ":batchEmbedContents",
+                                        "/api/embed",
+                                        NULL};
     static const char *const no_calls[] = {"/models",  "/files",      "/batches", "/tokenize",
                                            "/uploads", "/detokenize", NULL};
     if (any_end(request->path, no_calls))
@@ -167,12 +161,6 @@ static int match_other(const struct tp_http_view *request)
 }
 
 /* A known path is enough: what these bodies hold differs too much to ask for more. */
-static int shape_path(const struct tp_call_cx *cx)
-{
-    const struct state *s = cx->state;
-    return s->usage_seen ? 30 : 1;
-}
-
 static int shape_other(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;
@@ -181,25 +169,20 @@ static int shape_other(const struct tp_call_cx *cx)
 
 static const char *const anchors[] = {"usage", NULL};
 
-#define API(variable, api_name, provider_name, match_function, shape_function)                     \
-    static const struct tp_provider_api variable = {                                               \
-        .name = api_name,                                                                          \
-        .provider = provider_name,                                                                 \
-        .state_size = sizeof(struct state),                                                        \
-        .match = match_function,                                                                   \
-        .request_rules = request_rules,                                                            \
-        .response_rules = response_rules,                                                          \
-        .anchors = anchors,                                                                        \
-        .request_json = request_json,                                                              \
-        .response_json = response_json,                                                            \
-        .shape = shape_function,                                                                   \
-    }
+static const struct tp_provider_api other = {
+    .name = "other",
+    .provider = "other",
+    .state_size = sizeof(struct state),
+    .match = match_other,
+    .request_rules = request_rules,
+    .response_rules = response_rules,
+    .anchors = anchors,
+    .request_json = request_json,
+    .response_json = response_json,
+    .shape = shape_other,
+};
 
-API(completions, "openai.completions", "openai", match_completions, shape_path);
-API(embeddings, "openai.embeddings", "openai", match_embeddings, shape_path);
-API(other, "other", "other", match_other, shape_other);
-
-static const struct tp_provider_api *const apis[] = {&completions, &embeddings, &other, NULL};
+static const struct tp_provider_api *const apis[] = {&other, NULL};
 static const struct tp_provider_ops ops = {.apis = apis, .hosts = provider_hosts};
 
 static const struct tp_plugin plugin = {

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ * llama.cpp's server, /completion and /infill:
+ * https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md. The counts stand in the
+ * document that says "stop": true. `tokens_evaluated` is the whole prompt, `timings.prompt_n` what
+ * of it was computed and `timings.cache_n` what was there already; `tokens_cached` is what the slot
+ * holds at the end, answer included, and tells nothing of the prompt.
+ */
+#include "ollama.h"
+
+enum action {
+    MODEL,
+    STREAM,
+    PROMPT,
+    TEXT,
+    STOP,
+    STOP_REASON,
+    ERROR_OBJECT,
+    EVALUATED,
+    PREDICTED,
+    CACHED,
+    COMPUTED,
+};
+
+static const struct tp_json_rule request_rules[] = {
+    {"model", MODEL, true},
+    {"stream", STREAM},
+    {"prompt", PROMPT},
+    {"prompt[]", PROMPT},
+    {"input_prefix", PROMPT},
+    {"input_suffix", PROMPT},
+    {"input_extra[].text", PROMPT},
+    {NULL},
+};
+
+static const struct tp_json_rule response_rules[] = {
+    {"model", MODEL, true},
+    {"content", TEXT},
+    {"stop", STOP},
+    {"stop_type", STOP_REASON, true},
+    {"error", ERROR_OBJECT},
+    {"tokens_evaluated", EVALUATED},
+    {"tokens_predicted", PREDICTED},
+    {"timings.cache_n", CACHED},
+    {"timings.prompt_n", COMPUTED},
+    {"timings.predicted_n", PREDICTED},
+    {NULL},
+};
+
+struct state {
+    bool prompt_seen, stop_seen, counted;
+    struct tp_block *prompt, *text;
+    uint32_t answer;
+    bool in_answer;
+    int64_t evaluated, cached, computed;
+};
+
+static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
+{
+    struct state *s = cx->state;
+    (void)head;
+    s->evaluated = s->cached = s->computed = -1;
+}
+
+static void request_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    if (action == MODEL) {
+        set_string(cx, TP_CALL_MODEL, e);
+    } else if (action == STREAM) {
+        cx->host->set_streamed(cx->call, e->type == TP_JSON_TRUE);
+    } else {
+        s->prompt_seen = true;
+        text_block(cx, &s->prompt, TP_SECTION_MESSAGES, TP_BLOCK_USER, e);
+    }
+}
+
+static void document_begin(struct tp_call_cx *cx, const char *event)
+{
+    struct state *s = cx->state;
+    (void)event;
+    if (s->in_answer)
+        return;
+    s->in_answer = true;
+    s->answer = cx->host->group_begin(cx->call);
+}
+
+static void text(struct tp_call_cx *cx, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    if (e->type != TP_JSON_STRING || !e->len)
+        return;
+    if (!s->text)
+        s->text = cx->host->block_open(cx->call, TP_SECTION_OUTPUT, TP_BLOCK_TEXT);
+    cx->host->block_text(s->text, e->data, e->len);
+    cx->host->output_seen(cx->call);
+}
+
+static void count(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    int64_t n = cx->host->whole_number(e);
+    if (n < 0)
+        return;
+    s->counted = true;
+    if (action == EVALUATED)
+        s->evaluated = n;
+    else if (action == CACHED)
+        s->cached = n;
+    else if (action == COMPUTED)
+        s->computed = n;
+    else
+        cx->host->set_usage(cx->call, TP_USAGE_OUTPUT, n);
+}
+
+static void response_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    switch (action) {
+    case MODEL:
+        set_string(cx, TP_CALL_MODEL, e);
+        break;
+    case TEXT:
+        text(cx, e);
+        break;
+    case STOP:
+        s->stop_seen |= e->type == TP_JSON_TRUE || e->type == TP_JSON_FALSE;
+        if (e->type == TP_JSON_TRUE)
+            cx->host->set_finished(cx->call);
+        break;
+    case STOP_REASON:
+        if (e->type == TP_JSON_STRING && !(e->len == 4 && memcmp(e->data, "none", 4) == 0))
+            set_string(cx, TP_CALL_STOP_REASON, e);
+        break;
+    case ERROR_OBJECT:
+        if (e->type == TP_JSON_OBJECT_BEGIN)
+            cx->host->set_failed(cx->call);
+        break;
+    default:
+        count(cx, action, e);
+    }
+}
+
+static void response_end(struct tp_call_cx *cx)
+{
+    struct state *s = cx->state;
+    struct tp_group_end end = {.kind = TP_BLOCK_ASSISTANT};
+    int64_t cached = s->cached, evaluated = s->evaluated;
+    cx->host->block_close(s->text);
+    if (s->in_answer)
+        cx->host->group_end(cx->call, s->answer, &end);
+    if (evaluated < 0 && cached >= 0 && s->computed >= 0)
+        evaluated = cached + s->computed;
+    if (cached < 0 && s->computed >= 0 && evaluated >= s->computed)
+        cached = evaluated - s->computed; /* before there was cache_n */
+    cx->host->set_usage(cx->call, TP_USAGE_INPUT, evaluated);
+    cx->host->set_usage(cx->call, TP_USAGE_CACHE_READ, cached);
+}
+
+/* "/completions" alone may be this or OpenAI's: the bodies tell. */
+static int match(const struct tp_http_view *request)
+{
+    if (strcmp(request->method, "POST") != 0)
+        return 0;
+    return path_ends(request->path, "/completion") || path_ends(request->path, "/infill") ? 80 : 0;
+}
+
+static int shape(const struct tp_call_cx *cx)
+{
+    const struct state *s = cx->state;
+    return s->stop_seen ? (s->counted ? 75 : 40) : 0;
+}
+
+static const char *const anchors[] = {"timings", NULL};
+
+const struct tp_provider_api llama_completion = {
+    .name = "llama.completion",
+    .provider = "llama.cpp",
+    .state_size = sizeof(struct state),
+    .match = match,
+    .request_rules = request_rules,
+    .response_rules = response_rules,
+    .anchors = anchors,
+    .request_begin = request_begin,
+    .request_json = request_json,
+    .document_begin = document_begin,
+    .response_json = response_json,
+    .response_end = response_end,
+    .shape = shape,
+};
