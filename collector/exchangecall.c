@@ -46,11 +46,24 @@ static void reading_add(struct tp_exchange *x, const struct tp_call_api *api,
         x->readings[x->reading_count++] = call;
 }
 
+static const char *no_header(void *host_data, const char *name)
+{
+    (void)host_data;
+    (void)name;
+    return NULL;
+}
+
+/* Nobody's path: of the request's head, what is kept goes to each that may read it. */
 static void read_by_all(struct tp_exchange *x, const struct tp_apis *apis,
                         const struct tp_hash_key *key, bool content)
 {
+    struct tp_http_view view = {.method = "POST",
+                                .path = x->path ? x->path : "",
+                                .query = "",
+                                .host = x->server ? x->server : "",
+                                .header = no_header};
     for (size_t i = 0; i < apis->count && x->reading_count < TP_APIS_MAX; i++)
-        reading_add(x, &apis->list[i], NULL, key, content);
+        reading_add(x, &apis->list[i], x->head_seen ? &view : NULL, key, content);
 }
 
 static const char *view_header(void *host_data, const char *name)

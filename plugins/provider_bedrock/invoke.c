@@ -134,10 +134,13 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
     }
 }
 
-/* Below the reading of Claude's bodies, which this path has as well. */
+/* The id of a profile, or of a model of one's own, hides the vendor: then the bodies tell, Claude's
+ * among them. */
 static int match(const struct tp_http_view *request)
 {
-    if (strcmp(request->method, "POST") != 0 || !strstr(request->path, "/model/"))
+    const char *model = strstr(request->path, "/model/");
+    if (strcmp(request->method, "POST") != 0 || !model || !strchr(model, '.') ||
+        strstr(model, "anthropic"))
         return 0;
     return path_ends(request->path, "/invoke") ||
                    path_ends(request->path, "/invoke-with-response-stream")

@@ -194,6 +194,27 @@ Test(frames, of_an_invoked_model_hold_its_vendors_own_events)
     }
 }
 
+Test(frames, of_a_profile_that_hides_its_model_tell_it_themselves)
+{
+    static struct frames f;
+    struct play p;
+    f.n = 0;
+    put_chunk(&f, "{\"type\":\"message_start\",\"message\":{\"model\":\"claude-x\",\"usage\":{"
+                  "\"input_tokens\":5}}}");
+    put_chunk(&f, "{\"type\":\"message_stop\",\"amazon-bedrock-invocationMetrics\":{"
+                  "\"inputTokenCount\":5,\"outputTokenCount\":9}}");
+    play_begin(&p, 0);
+    play_exchange_bytes(&p,
+                        "POST /model/a1b2c3/invoke-with-response-stream\nhost: h\n\n"
+                        "{\"messages\":[{\"role\":\"user\",\"content\":\"Q\"}]}",
+                        HEAD, f.data, f.n, 0, 0);
+    cr_assert_eq(p.count, 1);
+    expect(&p, "api", "anthropic.messages");
+    expect(&p, "rqm", "a1b2c3");
+    expect(&p, "use.in", "5");
+    play_end(&p);
+}
+
 Test(frames, of_another_vendors_model_end_with_the_services_counts)
 {
     static struct frames f;
