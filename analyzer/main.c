@@ -210,9 +210,9 @@ static bool options_known(const struct tp_command *c, int argc, char **argv)
         size_t n = strcspn(word, "=");
         if (word[0] != '-' || !word[1])
             continue;
-        while (
-            o && (o->name || o->key) &&
-            !(word[1] == '-' ? n > 2 && strncmp(o->name, word + 2, n - 2) == 0 : o->key == word[1]))
+        while (o && (o->name || o->key) &&
+               !(word[1] == '-' ? n > 2 && o->name && strncmp(o->name, word + 2, n - 2) == 0
+                                : o->key == word[1]))
             o++;
         if (!o || !(o->name || o->key)) {
             refuse(word, "no such option");

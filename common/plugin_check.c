@@ -141,7 +141,8 @@ static bool check_sizes(struct verdict *v, const struct tp_plugin_sizes *s)
     if (s->tls_ops < ours->tls_ops || s->provider_ops < ours->provider_ops ||
         s->provider_api < ours->provider_api || s->agent_ops < ours->agent_ops)
         return refuse(v, "operations are cut short: compiled with an older tokprof/plugin.h");
-    if (s->tls_site != ours->tls_site || s->json_rule != ours->json_rule || s->agent != ours->agent)
+    if (s->tls_site != ours->tls_site || s->json_rule != ours->json_rule ||
+        s->provider_host != ours->provider_host || s->agent != ours->agent)
         return refuse(v, "elements of its tables have another size than plugin ABI %u gives them",
                       TP_PLUGIN_ABI);
     return true;

@@ -10,9 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a host looks at first. The ABI's number changes when a plugin would have to be compiled
+ * anew or changed; docs/plugin-abi.md says what may change without. */
 #define TP_PLUGIN_MAGIC 0x4b4f5450u /* "PTOK", little endian */
 #define TP_PLUGIN_ABI 1
 
+/* What a plugin is for; it has one kind, which says what `ops` points to. */
 enum tp_plugin_kind {
     TP_PLUGIN_TLS = 1,
     TP_PLUGIN_PROVIDER = 2,
@@ -21,10 +24,13 @@ enum tp_plugin_kind {
     TP_PLUGIN_OUTPUT = 5,
 };
 
+/* The operations of each kind, below. Engines and outputs are reserved. */
 struct tp_tls_ops;
 struct tp_provider_ops;
 struct tp_agent_ops;
 
+/* The descriptor: constant, and valid as long as the plugin is loaded, which is until the
+ * program ends. The first four members stand at the same place in every ABI. */
 struct tp_plugin {
     uint32_t magic;             /* TP_PLUGIN_MAGIC */
     uint32_t abi;               /* TP_PLUGIN_ABI */
@@ -74,6 +80,8 @@ struct tp_plugin_entry {
 
 /* ---- TLS stacks: where plaintext passes ---- */
 
+/* Functions of a TLS stack that are worth a probe, by what their arguments and their result
+ * mean. A stack whose functions look otherwise needs a kind of its own. */
 enum tp_tls_site_kind {
     TP_TLS_WRITE,    /* int f(conn, buf, int n): returns bytes accepted, <= 0 none */
     TP_TLS_READ,     /* int f(conn, buf, int n): returns bytes delivered, <= 0 none */
@@ -84,6 +92,8 @@ enum tp_tls_site_kind {
     TP_TLS_UP_REF,   /* int f(conn): takes one more reference */
 };
 
+/* One place to probe. Offsets are of the file, not of memory: that is what the kernel attaches
+ * uprobes to. */
 struct tp_tls_site {
     enum tp_tls_site_kind kind;
     uint64_t file_offset; /* of the function's first instruction */
@@ -98,6 +108,8 @@ struct tp_elf_view {
     int (*symbol)(void *host, const char *name, uint64_t *ret_file_offset);
 };
 
+/* Both functions look at one file at a time and keep nothing between calls. A file may be read
+ * by several plugins; the surest one gets it. */
 struct tp_tls_ops {
     const char *stack; /* transport.tls: "openssl" ... */
     /* How sure the plugin is that this file contains its stack: 0 (no) to 100. */
@@ -108,6 +120,7 @@ struct tp_tls_ops {
 
 /* ---- JSON, as the incremental scanner hands it out ---- */
 
+/* What the scanner can say of a document, in order. Keys have no event: rules name the places. */
 enum tp_json_type {
     TP_JSON_OBJECT_BEGIN,
     TP_JSON_OBJECT_END,
@@ -120,6 +133,8 @@ enum tp_json_type {
     TP_JSON_NULL,
 };
 
+/* One of them. Text is UTF-8 as far as the sender's is: bytes are passed on unchecked, escapes
+ * decoded. */
 struct tp_json_event {
     enum tp_json_type type;
     bool first, last; /* of a string's fragments; both true for everything else */
@@ -141,6 +156,8 @@ struct tp_json_rule {
 
 /* ---- Providers: what a model API's requests and answers mean ---- */
 
+/* The head of a request or an answer. All strings are NUL-terminated, and valid during the call
+ * only. */
 struct tp_http_view {
     const char *method;
     const char *path;  /* target without query string */
@@ -152,6 +169,8 @@ struct tp_http_view {
     const char *(*header)(void *host_data, const char *name);
 };
 
+/* Token counts of a call. Providers count in two ways, with the cache inside the input or beside
+ * it; here it is inside, as reasoning is inside the output (OpenTelemetry's convention, too). */
 enum tp_usage_field {
     TP_USAGE_INPUT, /* inclusive of cache reads and writes */
     TP_USAGE_CACHE_READ,
@@ -163,8 +182,10 @@ enum tp_usage_field {
     TP_USAGE_FIELDS
 };
 
+/* What tokens were made of, where a provider says so. */
 enum tp_modality { TP_TEXT, TP_IMAGE, TP_AUDIO, TP_VIDEO, TP_MODALITIES };
 
+/* Texts about a call. A later one replaces an earlier one. */
 enum tp_call_string {
     TP_CALL_MODEL, /* request's or answer's, by the phase in which it is set */
     TP_CALL_STOP_REASON,
@@ -175,6 +196,8 @@ enum tp_call_string {
     TP_CALL_STRINGS
 };
 
+/* What a piece of the context is. Recordings hold the words for these, so new kinds come at the
+ * end. */
 enum tp_block_kind {
     TP_BLOCK_SYSTEM,
     TP_BLOCK_TOOL_SCHEMA,
@@ -255,15 +278,22 @@ struct tp_call_host {
     void (*group_end)(struct tp_call *, uint32_t group, const struct tp_group_end *);
 };
 
+/* What each operation of an API gets. Another call has another one; several calls are open at
+ * once. */
 struct tp_call_cx {
     const struct tp_call_host *host;
     struct tp_call *call;
     void *state; /* state_size bytes, zeroed at begin */
 };
 
+/* Instead of a confidence. */
 #define TP_MATCH_NOT_A_CALL                                                                        \
     (-1) /* this endpoint is the provider's, but is no model call (listing, counting) */
 
+/* One API of a provider. The host runs the operations in this order: request_begin,
+ * request_json, request_end, then for each document of the answer document_begin, response_json,
+ * document_end, and last response_end; any of them may be missing where bytes were lost or the
+ * connection broke, except response_end. */
 struct tp_provider_api {
     const char *name;     /* "anthropic.messages" */
     const char *provider; /* who made the API: "anthropic" */
@@ -292,26 +322,29 @@ struct tp_provider_api {
 
 /* Who runs the service at a known host: many speak an API that another vendor made. */
 struct tp_provider_host {
-    const char *host;     /* glob (fnmatch) over the host name in lower case, without port; or NULL */
+    const char *host; /* glob (fnmatch) over the host name in lower case, without port; or NULL */
     const char *software; /* how the answer's Server header begins; or NULL */
     const char *provider; /* as the price table names it, where it has one */
 };
 
+/* The APIs of one plugin. They are asked in this order, and the surest answer counts. */
 struct tp_provider_ops {
     const struct tp_provider_api *const *apis; /* NULL-terminated */
-    /* Ends with an entry whose provider is NULL; or NULL. The first that fits counts; where none does,
-     * the provider is the API's own. */
+    /* Ends with an entry whose provider is NULL; or NULL. The first that fits counts; where none
+     * does, the provider is the API's own. */
     const struct tp_provider_host *hosts;
 };
 
 /* ---- Agents: what their headers tell ---- */
 
+/* A coding agent, as its requests show it. */
 struct tp_agent {
     const char *name;                   /* "claude-code"; NULL: any agent */
     const char *user_agent;             /* how its User-Agent begins, NULL: not known by it */
     const char *const *session_headers; /* lower case, in order of preference; NULL-terminated */
 };
 
+/* A table: nothing of it is called. */
 struct tp_agent_ops {
     const struct tp_agent *agents; /* ends with an entry that has no session_headers */
 };
@@ -323,7 +356,7 @@ struct tp_plugin_sizes {
     /* Structures that may grow at their end. */
     uint32_t tls_ops, provider_ops, provider_api, agent_ops;
     /* Elements of arrays: fixed. */
-    uint32_t tls_site, json_rule, agent;
+    uint32_t tls_site, json_rule, provider_host, agent;
 };
 
 __attribute__((unused)) static const struct tp_plugin_sizes tp_plugin_sizes = {
@@ -334,6 +367,7 @@ __attribute__((unused)) static const struct tp_plugin_sizes tp_plugin_sizes = {
     .agent_ops = sizeof(struct tp_agent_ops),
     .tls_site = sizeof(struct tp_tls_site),
     .json_rule = sizeof(struct tp_json_rule),
+    .provider_host = sizeof(struct tp_provider_host),
     .agent = sizeof(struct tp_agent),
 };
 
