@@ -316,6 +316,11 @@ int tp_probes_watch(struct tp_probes *probes, uint32_t pid)
     return 0;
 }
 
+void tp_probes_unwatch(struct tp_probes *probes, uint32_t pid)
+{
+    bpf_map_delete_elem(bpf_map__fd(probes->skel->maps.watched), &pid);
+}
+
 bool tp_probes_watches(const struct tp_probes *probes, uint32_t pid)
 {
     uint32_t root;

@@ -38,6 +38,8 @@ int tp_probes_attach(struct tp_probes *probes, int fd, const struct tp_tls_site 
 /* pid, and whatever it forks from now on, is watched. */
 int tp_probes_watch(struct tp_probes *probes, uint32_t pid);
 bool tp_probes_watches(const struct tp_probes *probes, uint32_t pid);
+/* No longer; what it forked before stays. */
+void tp_probes_unwatch(struct tp_probes *probes, uint32_t pid);
 /* How many processes are watched now. */
 size_t tp_probes_watched_count(const struct tp_probes *probes);
 

@@ -146,8 +146,10 @@ int tp_launch_go(struct tp_launch *launch)
 
 /* A terminal sends its signals (si_code SI_KERNEL) to the whole foreground group: the child has its
  * own. */
-static void pass_on(const struct tp_launch *launch, const struct signalfd_siginfo *info)
+static void pass_on(struct tp_launch *launch, const struct signalfd_siginfo *info)
 {
+    if (launch->pid <= 0 && info->ssi_signo != SIGUSR1 && info->ssi_signo != SIGUSR2)
+        launch->interrupted = true;
     if (launch->pid <= 0 || info->ssi_code == SI_KERNEL || info->ssi_pid == (uint32_t)launch->pid)
         return;
     kill(launch->pid, (int)info->ssi_signo);

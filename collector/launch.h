@@ -17,6 +17,7 @@ struct tp_launch {
     int signal_fd;   /* signals for us, the child's end among them */
     int wait_status; /* once reaped */
     bool reaped;
+    bool interrupted; /* a signal that ends programs came, and there was no command to pass it to */
 };
 
 /* Takes over signals; call before tp_launch_start(). 0 or negative errno. */

@@ -2,13 +2,16 @@
 #include "collector/mmaps.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <linux/perf_event.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <time.h>
@@ -17,6 +20,7 @@
 #define DATA_PAGES 16
 #define RECORD_BYTES_MAX 8192 /* a path is at most PATH_MAX */
 #define CPUS_MAX 4096
+#define DELETED " (deleted)" /* what is appended to the path of an unlinked file */
 #define PROCESS_MAPPINGS_MAX 65536
 
 struct cpu_ring {
@@ -217,6 +221,9 @@ static void hand_out_line(char *line, uint32_t pid, uint64_t time_ns, tp_mapping
         return;
     mapping.device = makedev(major_no, minor_no);
     mapping.path = line + path_at;
+    size_t n = strlen(mapping.path), tail = sizeof(DELETED) - 1;
+    if (n > tail && strcmp(mapping.path + n - tail, DELETED) == 0)
+        line[(size_t)path_at + n - tail] = 0;
     if (perms[2] == 'x' && mapping.path[0] == '/' && mapping.inode != 0)
         each(cx, &mapping);
 }
@@ -232,4 +239,39 @@ void tp_mmaps_of_process(uint32_t pid, uint64_t time_ns, tp_mapping_fn *each, vo
     for (int i = 0; i < PROCESS_MAPPINGS_MAX && fgets(line, sizeof(line), f); i++)
         hand_out_line(line, pid, time_ns, each, cx);
     fclose(f);
+}
+
+static bool same_inode(int fd, const struct tp_mapping *m)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_ino == m->inode;
+}
+
+/* First as the process sees the path; if that is another file by now (replaced, unlinked, or in a
+ * mount namespace that is gone), by the mapping itself, which needs CAP_SYS_PTRACE or
+ * CAP_CHECKPOINT_RESTORE; last by our own view of the path, for a process that is gone already. */
+int tp_mapping_open(const struct tp_mapping *m)
+{
+    char path[4200];
+    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
+    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/root%s", m->pid, m->path);
+    int fd = open(path, flags);
+    if (fd >= 0 && same_inode(fd, m))
+        return fd;
+    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/map_files/%" PRIx64 "-%" PRIx64, m->pid,
+             m->start, m->end);
+    int by_mapping = open(path, flags);
+    if (by_mapping < 0 && fd < 0) {
+        by_mapping = open(m->path, flags);
+        if (by_mapping >= 0 && !same_inode(by_mapping, m)) {
+            close(by_mapping);
+            by_mapping = -1;
+        }
+    }
+    if (by_mapping < 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return by_mapping;
 }

@@ -3,6 +3,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/param.h>
@@ -16,6 +17,9 @@ enum { KEY_TASK = 256, KEY_LABEL, KEY_CONTENT, KEY_RING_SIZE, KEY_DEBUG };
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
      "Write the recording to FILE (default run.tokrec); - for bare events to standard output", 0},
+    {"pid", 'p', "PID", 0,
+     "Record the process PID, which runs already, and its descendants; may be repeated", 0},
+    {"all", 'a', NULL, 0, "Record all processes, and those that come", 0},
     {"task", KEY_TASK, "NAME", 0, "Name the task that this run is", 0},
     {"label", KEY_LABEL, "KEY=VALUE", 0, "Add a label to every call; may be repeated", 0},
     {"content", KEY_CONTENT, NULL, 0, "Keep the text of prompts and answers in the recording", 0},
@@ -49,6 +53,29 @@ int tp_size_parse(const char *text, size_t *ret_bytes)
     return 0;
 }
 
+int tp_pid_parse(const char *text, uint32_t *ret_pid)
+{
+    char *end;
+
+    if (text[0] < '0' || text[0] > '9')
+        return -EINVAL;
+    errno = 0;
+    unsigned long n = strtoul(text, &end, 10);
+    if (errno || *end || n == 0 || n > INT_MAX)
+        return -EINVAL;
+    *ret_pid = (uint32_t)n;
+    return 0;
+}
+
+static void add_pid(struct tp_record_options *o, const char *text, struct argp_state *state)
+{
+    if (o->pid_count == TP_PIDS_MAX)
+        argp_error(state, "more than %d processes; -a records all", TP_PIDS_MAX);
+    if (tp_pid_parse(text, &o->pids[o->pid_count]))
+        argp_error(state, "-p wants a process id, not '%s'", text);
+    o->pid_count++;
+}
+
 static void add_label(struct tp_record_options *o, char *text, struct argp_state *state)
 {
     char *equals = strchr(text, '=');
@@ -72,6 +99,12 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
             argp_error(state, "-o wants a file name");
         o->output = arg;
         return 0;
+    case 'p':
+        add_pid(o, arg, state);
+        return 0;
+    case 'a':
+        o->all = true;
+        return 0;
     case KEY_TASK:
         o->task = arg;
         return 0;
@@ -93,8 +126,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
         state->next = state->argc; /* the rest is the command's own */
         return 0;
     case ARGP_KEY_END:
-        if (!o->command)
-            argp_error(state, "which command shall be recorded?");
+        if (!o->command && o->pid_count == 0 && !o->all)
+            argp_error(state, "which command shall be recorded? (or -p PID, or -a)");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -106,8 +139,11 @@ int tp_record_options_parse(struct tp_record_options *ret_options, int argc, cha
     static const struct argp argp = {
         .options = options,
         .parser = on_option,
-        .args_doc = "[--] COMMAND [ARG...]",
+        .args_doc = "[--] COMMAND [ARG...]\n-p PID... [[--] COMMAND [ARG...]]\n-a [[--] COMMAND "
+                    "[ARG...]]",
         .doc = "Runs COMMAND and records the model calls that it and its descendants make.\v"
+               "With -p or -a, running processes are recorded too: until COMMAND ends, or without "
+               "one until Ctrl-C, or until all of them have ended.\n\n"
                "The exit status is the command's own; 125 if tokprof failed, 126 if the command "
                "could not be "
                "run, 127 if it was not found, 128+N if signal N ended it.",

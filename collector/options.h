@@ -6,10 +6,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "collector/calls.h"
 
 #define TP_LABELS_MAX 64
+#define TP_PIDS_MAX 256
 
 struct tp_record_options {
     const char *output; /* "-": events to standard output */
@@ -19,12 +21,18 @@ struct tp_record_options {
     size_t ring_bytes;
     bool content;
     bool debug;
-    char **command; /* NULL-terminated, at least one word */
+    uint32_t pids[TP_PIDS_MAX]; /* processes that run already */
+    size_t pid_count;
+    bool all;       /* every process */
+    char **command; /* NULL-terminated; NULL: none, where processes are named */
 };
 
 /* Parses; argv[0] is the name to show ("tokprof record"). 0, or the exit status to leave with: 125
  * after bad usage was reported, -1 after help or version was printed. Points into argv. */
 int tp_record_options_parse(struct tp_record_options *ret_options, int argc, char **argv);
+
+/* A process id: digits, 1 to INT_MAX. 0 or -EINVAL. */
+int tp_pid_parse(const char *text, uint32_t *ret_pid);
 
 /* "64M", "4096", "256K": a power of two, at least TP_RING_BYTES_MIN, at most 1 GiB. 0 or -EINVAL.
  */

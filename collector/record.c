@@ -2,6 +2,7 @@
 #include "collector/record.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -317,19 +318,58 @@ static int prepare(struct recording *r)
     return err;
 }
 
-static int start_command(struct recording *r)
+static int fork_command(struct recording *r)
 {
     bool to_stderr = strcmp(r->options.output, "-") == 0;
     int err = tp_launch_start(&r->launch, r->options.command, &r->user, to_stderr);
 
     if (!err)
         err = tp_session_watch(r->session, (uint32_t)r->launch.pid);
-    if (err) {
+    if (err)
         tp_error("cannot start %s: %s", r->options.command[0], strerror(-err));
+    return err;
+}
+
+static int join_process(struct recording *r, uint32_t pid)
+{
+    int err = tp_session_join(r->session, pid);
+
+    if (err == -ESRCH)
+        tp_error("process %" PRIu32 ": there is none; see ps(1)", pid);
+    else if (err == -EACCES)
+        tp_error("process %" PRIu32 ": what it has mapped cannot be read; that needs "
+                 "CAP_SYS_PTRACE, run it with sudo",
+                 pid);
+    else if (err)
+        tp_error("process %" PRIu32 ": cannot be watched: %s", pid, strerror(-err));
+    return err;
+}
+
+static int join_running(struct recording *r)
+{
+    int err = 0;
+
+    for (size_t i = 0; i < r->options.pid_count && !err; i++)
+        err = join_process(r, r->options.pids[i]);
+    if (err || !r->options.all)
+        return err;
+    size_t left_out = tp_session_join_all(r->session, tp_privilege_sees_others());
+    if (left_out > 0)
+        tp_warn("%zu processes of other users are left out: that needs CAP_SYS_PTRACE", left_out);
+    return 0;
+}
+
+/* The exit status to leave with, or 0. */
+static int start(struct recording *r)
+{
+    char *const no_command[] = {NULL};
+
+    if ((r->options.command && fork_command(r)) || join_running(r))
         return EXIT_TOKPROF;
-    }
-    tp_prescan(r->options.command, add_candidate, r);
-    err = tp_launch_go(&r->launch);
+    tp_prescan(r->options.command ? r->options.command : no_command, add_candidate, r);
+    if (!r->options.command)
+        return 0;
+    int err = tp_launch_go(&r->launch);
     if (!err)
         return 0;
     tp_error("%s: %s", r->options.command[0], strerror(-err));
@@ -357,12 +397,22 @@ static void flush_in_time(struct recording *r)
     tp_output_flush(&r->output);
 }
 
-static void run_until_exit(struct recording *r)
+/* With a command: with the command. Else when interrupted, or with the last of the processes. */
+static bool is_over(struct recording *r)
+{
+    if (r->options.command)
+        return r->launch.reaped;
+    if (r->launch.interrupted)
+        return true;
+    return !r->options.all && tp_session_watched_count(r->session) == 0;
+}
+
+static void run_until_over(struct recording *r)
 {
     struct epoll_event events[4];
 
     r->poll_ms = POLL_BUSY_MS;
-    while (!r->launch.reaped) {
+    while (!is_over(r)) {
         epoll_wait(r->epoll_fd, events, 4, r->poll_ms);
         tp_launch_on_signal(&r->launch);
         if (tp_session_poll(r->session) > 0)
@@ -420,10 +470,10 @@ static int record(struct recording *r)
 
     if (prepare(r))
         return EXIT_TOKPROF;
-    int status = start_command(r);
+    int status = start(r);
     if (status)
         return status;
-    run_until_exit(r);
+    run_until_over(r);
     finish(r, &summary);
     if (!tp_output_cost(&r->output, &summary.cost_nano, summary.currency))
         summary.currency[0] = 0;
@@ -434,7 +484,7 @@ static int record(struct recording *r)
     }
     tp_summary_format(&summary, line, sizeof(line));
     tp_info("%s", line);
-    return tp_launch_exit_status(&r->launch);
+    return r->options.command ? tp_launch_exit_status(&r->launch) : 0;
 }
 
 int tp_record_main(int argc, char **argv)
@@ -448,7 +498,7 @@ int tp_record_main(int argc, char **argv)
         return status;
     if (r.options.debug)
         tp_log_set_level(TP_LOG_DEBUG);
-    int err = tp_command_find(r.options.command[0], path);
+    int err = r.options.command ? tp_command_find(r.options.command[0], path) : 0;
     if (err) {
         tp_error("%s: %s", r.options.command[0],
                  err == -ENOENT ? "command not found" : "cannot be executed");

@@ -2,7 +2,11 @@
 #include "collector/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,8 +14,11 @@
 #include "collector/attach.h"
 #include "collector/mmaps.h"
 #include "collector/processes.h"
+#include "collector/running.h"
 
 #define ENDINGS_MAX 65536
+/* Processes that fork as fast as they are found. */
+#define JOIN_PASSES_MAX 64
 /* How long to wait at the end for a record that some CPU is still writing. */
 #define DRAIN_TRIES 50
 #define DRAIN_PAUSE_NS 1000000
@@ -165,7 +172,7 @@ static void ending_add(struct tp_session *s, const struct tp_process_record *rec
     s->endings[s->endings_len++].data_position = tp_ring_produced(tp_probes_data_ring(s->probes));
 }
 
-static void on_exec(struct tp_session *s, const struct tp_process_record *r)
+static void process_runs(struct tp_session *s, const struct tp_process_record *r)
 {
     const struct tp_process *process = tp_processes_exec(s->processes, r);
 
@@ -173,8 +180,110 @@ static void on_exec(struct tp_session *s, const struct tp_process_record *r)
         s->ops->missing(s->cx, "process", "table full", 1);
     else
         s->ops->process(s->cx, r, process);
+}
+
+static void on_exec(struct tp_session *s, const struct tp_process_record *r)
+{
+    process_runs(s, r);
     if (!s->mmaps)
         tp_mmaps_of_process(r->head.pid, r->head.time_ns, on_scanned, s);
+}
+
+/* Watched first, so that whatever it forks from now on is followed; one that ended just before left
+ * no word of it. */
+static int join(struct tp_session *s, const struct tp_running *running)
+{
+    struct tp_process_record record = {
+        .head = {.type = TP_RECORD_EXEC,
+                 .size = sizeof(record),
+                 .time_ns = now_ns(),
+                 .pid = running->pid,
+                 .tid = running->pid},
+        .parent_pid = running->parent_pid,
+        .start_ns = running->start_ns,
+    };
+    struct tp_running again;
+
+    memcpy(record.comm, running->comm, sizeof(record.comm));
+    int err = tp_probes_watch(s->probes, running->pid);
+    if (err)
+        return err;
+    if (tp_running_read(running->pid, &again) || again.start_ns != running->start_ns) {
+        tp_probes_unwatch(s->probes, running->pid);
+        return -ESRCH;
+    }
+    process_runs(s, &record);
+    tp_mmaps_of_process(running->pid, record.head.time_ns, on_scanned, s);
+    return 0;
+}
+
+/* One pass over all processes: those that `wanted` names are joined. */
+struct joining {
+    struct tp_session *session;
+    bool (*wanted)(struct joining *joining, const struct tp_running *running);
+    bool others_too;
+    size_t joined, left_out;
+};
+
+static void join_one(void *cx, const struct tp_running *running)
+{
+    struct joining *j = cx;
+
+    if (!tp_probes_watches(j->session->probes, running->pid) && j->wanted(j, running) &&
+        join(j->session, running) == 0)
+        j->joined++;
+}
+
+static void join_until_settled(struct joining *j)
+{
+    int passes = 0;
+
+    do {
+        j->joined = j->left_out = 0;
+        tp_running_each(join_one, j);
+    } while (j->joined > 0 && ++passes < JOIN_PASSES_MAX);
+}
+
+static bool is_child_of_watched(struct joining *j, const struct tp_running *running)
+{
+    return tp_probes_watches(j->session->probes, running->parent_pid);
+}
+
+static bool is_allowed(struct joining *j, const struct tp_running *running)
+{
+    if (running->kernel || running->pid == (uint32_t)getpid())
+        return false;
+    if (j->others_too || running->uid == geteuid())
+        return true;
+    j->left_out++;
+    return false;
+}
+
+int tp_session_join(struct tp_session *session, uint32_t pid)
+{
+    struct joining j = {.session = session, .wanted = is_child_of_watched};
+    struct tp_running running;
+    char path[64];
+
+    int err = tp_running_read(pid, &running);
+    if (err)
+        return err;
+    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/maps", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? -ESRCH : -EACCES;
+    close(fd);
+    err = join(session, &running);
+    if (!err)
+        join_until_settled(&j);
+    return err;
+}
+
+size_t tp_session_join_all(struct tp_session *session, bool others_too)
+{
+    struct joining j = {.session = session, .wanted = is_allowed, .others_too = others_too};
+    join_until_settled(&j);
+    return j.left_out;
 }
 
 /* An exec ends the old program's streams, but what they carried may still be unread: that part

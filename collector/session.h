@@ -49,6 +49,13 @@ struct tp_process_source tp_session_processes(struct tp_session *session);
 /* pid and all that it forks from now on. */
 int tp_session_watch(struct tp_session *session, uint32_t pid);
 
+/* A process that runs already, with what it has mapped, and all its descendants. 0; -ESRCH: there
+ * is none; -EACCES: what it has mapped is not for us to read. */
+int tp_session_join(struct tp_session *session, uint32_t pid);
+/* All processes but this one and the kernel's; those of other users only with others_too. Returns
+ * how many were left out for that. */
+size_t tp_session_join_all(struct tp_session *session, bool others_too);
+
 /* Readable when something waits (payload only past a threshold: poll it by timer as well). */
 int tp_session_fd(const struct tp_session *session);
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,41 +243,6 @@ int tp_targets_add_path(struct tp_targets *targets, const char *path)
     return 0;
 }
 
-static bool same_inode(int fd, const struct tp_mapping *m)
-{
-    struct stat st;
-    return fstat(fd, &st) == 0 && st.st_ino == m->inode;
-}
-
-/* First as the process sees the path; if that is another file by now (replaced, unlinked, or in a
- * mount namespace that is gone), by the mapping itself, which needs CAP_SYS_PTRACE or
- * CAP_CHECKPOINT_RESTORE; last by our own view of the path, for a process that is gone already. */
-static int mapping_open(const struct tp_mapping *m)
-{
-    char path[4200];
-    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-
-    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/root%s", m->pid, m->path);
-    int fd = open(path, flags);
-    if (fd >= 0 && same_inode(fd, m))
-        return fd;
-    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/map_files/%" PRIx64 "-%" PRIx64, m->pid,
-             m->start, m->end);
-    int by_mapping = open(path, flags);
-    if (by_mapping < 0 && fd < 0) {
-        by_mapping = open(m->path, flags);
-        if (by_mapping >= 0 && !same_inode(by_mapping, m)) {
-            close(by_mapping);
-            by_mapping = -1;
-        }
-    }
-    if (by_mapping < 0)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return by_mapping;
-}
-
 void tp_targets_add_mapping(struct tp_targets *targets, const struct tp_mapping *mapping,
                             const char *how)
 {
@@ -287,7 +251,7 @@ void tp_targets_add_mapping(struct tp_targets *targets, const struct tp_mapping 
 
     if (is_probed(targets, mapping->device, mapping->inode))
         return;
-    c.fd = mapping_open(mapping);
+    c.fd = tp_mapping_open(mapping);
     if (c.fd < 0)
         return;
     look_at(targets, &c);

@@ -80,3 +80,26 @@ Test(size, refuses_everything_else)
         cr_expect_eq(tp_size_parse(bad[i], &n), -EINVAL, "%s", bad[i]);
     cr_expect_eq(n, 7);
 }
+
+Test(options, takes_processes_in_place_of_a_command)
+{
+    struct tp_record_options o;
+    char *argv[] = {"tokprof record", "-p", "12", "-p", "7", NULL};
+    cr_assert_eq(tp_record_options_parse(&o, 5, argv), 0);
+    cr_expect_eq(o.pid_count, 2);
+    cr_expect_eq(o.pids[1], 7);
+    cr_expect_null(o.command);
+    cr_expect_not(o.all);
+}
+
+Test(options, knows_a_process_id_when_it_sees_one)
+{
+    uint32_t pid = 3;
+    cr_expect_eq(tp_pid_parse("1", &pid), 0);
+    cr_expect_eq(pid, 1);
+    cr_expect_eq(tp_pid_parse("0", &pid), -EINVAL);
+    cr_expect_eq(tp_pid_parse("-1", &pid), -EINVAL);
+    cr_expect_eq(tp_pid_parse("12x", &pid), -EINVAL);
+    cr_expect_eq(tp_pid_parse("4294967297", &pid), -EINVAL);
+    cr_expect_eq(tp_pid_parse("", &pid), -EINVAL);
+}
