@@ -7,9 +7,7 @@
 
 const char tp_estimator_name[] = "tp1";
 
-/* Bytes are counted in blocks of this many, so that a count fits a byte and compilers can use
- * vectors. */
-#define BLOCK 128
+#define BLOCK TP_ESTIMATOR_BLOCK
 
 /* Weights in sixty-fourths of a token: of each byte of a class, and of each place where one begins.
  */
@@ -98,37 +96,31 @@ static uint64_t parts_of(const struct counts *k)
            k->lead2 * UTF8_LEAD_2 + k->lead3 * UTF8_LEAD_3 + k->lead4 * UTF8_LEAD_4;
 }
 
-/* The block's first byte needs its predecessor beside it: only there is text copied. */
-static void add_head(struct tp_estimator *e, const uint8_t *p, size_t n)
-{
-    uint8_t room[BLOCK + 1];
-    struct counts k;
-
-    room[0] = e->last;
-    memcpy(room + 1, p, n);
-    count_block(&k, room + 1, n);
-    e->parts += parts_of(&k);
-}
-
 void tp_estimator_add(struct tp_estimator *e, const char *text, size_t n)
 {
     const uint8_t *p = (const uint8_t *)text, *end = p + n;
     struct counts k;
-
+    size_t head = n < (size_t)(BLOCK - e->used) ? n : (size_t)(BLOCK - e->used);
     if (n == 0)
         return;
-    size_t head = n < BLOCK ? n : BLOCK;
-    add_head(e, p, head);
+    memcpy(e->room + 1 + e->used, p, head);
+    e->used = (uint8_t)(e->used + head);
+    if (e->used < BLOCK)
+        return;
+    count_block(&k, e->room + 1, BLOCK);
+    e->parts += parts_of(&k);
     for (p += head; end - p >= BLOCK; p += BLOCK) {
         count_block(&k, p, BLOCK);
         e->parts += parts_of(&k);
     }
-    count_block(&k, p, (size_t)(end - p));
-    e->parts += parts_of(&k);
-    e->last = end[-1];
+    e->used = (uint8_t)(end - p);
+    e->room[0] = p[-1];
+    memcpy(e->room + 1, p, e->used);
 }
 
 uint64_t tp_estimator_tokens(const struct tp_estimator *e)
 {
-    return (e->parts + 63) / 64;
+    struct counts k;
+    count_block(&k, e->room + 1, e->used);
+    return (e->parts + parts_of(&k) + 63) / 64;
 }

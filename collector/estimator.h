@@ -11,9 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Bytes are counted in blocks of this many, so that a count fits a byte and compilers can use
+ * vectors. */
+#define TP_ESTIMATOR_BLOCK 128
+
 struct tp_estimator {
     uint64_t parts; /* sixty-fourths of a token */
-    uint8_t last;   /* the byte before, which decides whether the next begins a run */
+    /* The byte before, which decides whether the next begins a run, and what fills no block yet:
+     * text full of escapes comes in pieces too short to be worth counting each. */
+    uint8_t room[1 + TP_ESTIMATOR_BLOCK];
+    uint8_t used;
 };
 
 /* All zero is a fresh one. The same text in other pieces gives the same number. */
