@@ -67,9 +67,15 @@ static size_t room_at(const void *p, uint32_t flags)
     return s.room;
 }
 
+static bool readable_at(const void *p, size_t n, size_t alignment)
+{
+    return (uintptr_t)p % alignment == 0 && room_at(p, PF_R) >= n;
+}
+
+/* Structures with pointers in them. */
 static bool readable(const void *p, size_t n)
 {
-    return (uintptr_t)p % _Alignof(void *) == 0 && room_at(p, PF_R) >= n;
+    return readable_at(p, n, _Alignof(void *));
 }
 
 static bool is_function(const void *p)
@@ -81,7 +87,7 @@ static bool is_function(const void *p)
 static bool is_text(const char *s, size_t max)
 {
     size_t room = room_at(s, PF_R);
-    size_t n = strnlen(s, room < max + 1 ? room : max + 1);
+    size_t n = room ? strnlen(s, room < max + 1 ? room : max + 1) : 0;
     if (n == 0 || n > max || n == room)
         return false;
     for (size_t i = 0; i < n; i++)
@@ -136,7 +142,7 @@ static bool check_descriptor(struct verdict *v, const struct tp_plugin *p)
 static bool check_sizes(struct verdict *v, const struct tp_plugin_sizes *s)
 {
     const struct tp_plugin_sizes *ours = &tp_plugin_sizes;
-    if (!readable(s, sizeof(*s)) || s->size < sizeof(*s))
+    if (!readable_at(s, sizeof(*s), _Alignof(struct tp_plugin_sizes)) || s->size < sizeof(*s))
         return refuse(v, "table of sizes is missing or cut short");
     if (s->tls_ops < ours->tls_ops || s->provider_ops < ours->provider_ops ||
         s->provider_api < ours->provider_api || s->agent_ops < ours->agent_ops)
@@ -230,7 +236,8 @@ static bool check_hosts(struct verdict *v, const struct tp_provider_host *hosts)
 static bool check_provider(struct verdict *v, const struct tp_provider_ops *ops, uint32_t size)
 {
     for (size_t i = 0;; i++) {
-        if (i > TP_PROVIDER_APIS_MAX || !readable(&ops->apis[i], sizeof(ops->apis[i])))
+        if (!ops->apis || i > TP_PROVIDER_APIS_MAX ||
+            !readable(&ops->apis[i], sizeof(ops->apis[i])))
             return refuse(v, "list of APIs has no end");
         if (!ops->apis[i])
             return i ? check_hosts(v, ops->hosts) : refuse(v, "list of APIs is empty");
@@ -241,6 +248,8 @@ static bool check_provider(struct verdict *v, const struct tp_provider_ops *ops,
 
 static bool check_agent(struct verdict *v, const struct tp_agent_ops *ops)
 {
+    if (!ops->agents)
+        return refuse(v, "list of agents is missing");
     for (size_t i = 0;; i++) {
         const struct tp_agent *a = &ops->agents[i];
         if (i > AGENTS_MAX || !readable(a, sizeof(*a)))

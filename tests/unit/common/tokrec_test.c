@@ -188,9 +188,7 @@ Test(tokrec, two_recordings_in_one_file_read_as_one)
 
 Test(tokrec, other_files_are_no_recordings)
 {
-    static const char *const texts[] = {"{\"json\": 1}", "\x1f\x8b", "x",
-                                        "\x7f"
-                                        "ELF....."};
+    static const char *const texts[] = {"{\"json\": 1}", "\x1f\x8b", "x", "\177ELF....."};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct tp_tokrec_reader *r;
         int fd = memory_file();
