@@ -8,6 +8,8 @@ enum action {
     MODEL,
     STREAM,
     SESSION,
+    PIECES, /* an answer's events say only what is new */
+    WHOLE_TEXT,
     TIER,
     TOOL,
     TOOL_NAME,
@@ -70,6 +72,12 @@ static const struct tp_json_rule request_rules[] = {
     {"functions[]", TOOL},
     {"functions[].name", TOOL_NAME, true},
     MESSAGE_RULES("messages[]", MESSAGE),
+    /* DashScope */
+    {"input.prompt", WHOLE_TEXT},
+    MESSAGE_RULES("input.messages[]", MESSAGE),
+    {"parameters.tools[]", TOOL},
+    {"parameters.tools[].function.name", TOOL_NAME, true},
+    {"parameters.incremental_output", PIECES},
     {NULL},
 };
 
@@ -85,6 +93,17 @@ static const struct tp_json_rule response_rules[] = {
     MESSAGE_RULES("choices[].message", MESSAGE),
     MESSAGE_RULES("choices[].delta", DELTA),
     USAGE_RULES("usage"),
+    /* DashScope */
+    {"request_id", RESPONSE_ID, true},
+    {"output.text", WHOLE_TEXT},
+    {"output.finish_reason", FINISH, true},
+    {"output.choices[]", CHOICE},
+    {"output.choices[].index", CHOICE_INDEX},
+    {"output.choices[].finish_reason", FINISH, true},
+    MESSAGE_RULES("output.choices[].message", MESSAGE),
+    {"usage.image_tokens", USAGE_MODALITY_IN + TP_IMAGE},
+    {"usage.audio_tokens", USAGE_MODALITY_IN + TP_AUDIO},
+    {"usage.video_tokens", USAGE_MODALITY_IN + TP_VIDEO},
     USAGE_RULES("choices[].usage"),
     USAGE_RULES("x_groq.usage"),
     TIMINGS_RULES,
@@ -104,6 +123,7 @@ struct state {
     bool messages_seen, choices_seen, object_seen;
     bool in_pieces, finish_seen; /* of the answer: deltas, a finish_reason */
     bool usage_here;             /* in this document */
+    bool repeats;                /* each event of a stream says again all that was said */
     struct openai_usage usage;
     struct tp_block *tool;
     uint32_t group, answer;
@@ -297,9 +317,40 @@ static void request_message_end(struct tp_call_cx *cx)
     cx->host->group_end(cx->call, s->group, &end);
 }
 
+/* What the event before said stands in this one again. */
+static void forget_answer(struct tp_call_cx *cx)
+{
+    struct state *s = cx->state;
+    struct choice *c = choice(s);
+    cx->host->block_discard(c->text);
+    cx->host->block_discard(c->reasoning);
+    c->text = c->reasoning = NULL;
+    for (unsigned i = 0; i < CALLS_MAX; i++) {
+        cx->host->block_discard(s->calls[i]);
+        s->calls[i] = NULL;
+    }
+    s->call = s->next_call = 0;
+}
+
+static void whole_text(struct tp_call_cx *cx, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    s->choices_seen |= s->in_answer;
+    s->messages_seen |= !s->in_answer;
+    if (e->first && s->in_answer && s->repeats)
+        forget_answer(cx);
+    text(cx, e, false);
+    if (!s->in_answer && e->last) {
+        cx->host->block_kind(s->request.text, TP_BLOCK_USER);
+        close_texts(cx, &s->request);
+    }
+}
+
 static void message(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
+    if (begins(e) && s->in_answer && s->repeats)
+        forget_answer(cx);
     if (begins(e)) {
         s->role_len = s->call_id_len = 0;
         s->messages_seen |= !s->in_answer;
@@ -320,6 +371,9 @@ static void message_json(struct tp_call_cx *cx, int action, const struct tp_json
         break;
     case ROLE:
         s->role_len = copy_string(s->role, sizeof(s->role), e);
+        break;
+    case WHOLE_TEXT:
+        whole_text(cx, e);
         break;
     case CALL_ID:
         s->call_id_len = copy_string(s->call_id, sizeof(s->call_id), e);
@@ -347,7 +401,9 @@ static void message_json(struct tp_call_cx *cx, int action, const struct tp_json
 
 static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
 {
+    struct state *s = cx->state;
     const char *deployment = head ? strstr(head->path, "/deployments/") : NULL;
+    s->repeats = head && strstr(head->path, "/aigc/");
     if (deployment) /* Azure names it in the path */
         cx->host->set_string(cx->call, TP_CALL_MODEL, deployment + 13,
                              strcspn(deployment + 13, "/"));
@@ -377,6 +433,9 @@ static void request_json(struct tp_call_cx *cx, int action, const struct tp_json
         break;
     case STREAM:
         cx->host->set_streamed(cx->call, e->type == TP_JSON_TRUE);
+        break;
+    case PIECES:
+        ((struct state *)cx->state)->repeats &= e->type != TP_JSON_TRUE;
         break;
     case SESSION:
         set_string(cx, TP_CALL_SESSION, e);
@@ -498,6 +557,14 @@ static int match(const struct tp_http_view *request)
     return path_ends(request->path, "/chat/completions") ? 95 : 0;
 }
 
+/* https://help.aliyun.com/zh/model-studio/qwen-api-via-dashscope */
+static int match_dashscope(const struct tp_http_view *request)
+{
+    if (strcmp(request->method, "POST") != 0 || !strstr(request->path, "/services/aigc/"))
+        return 0;
+    return path_ends(request->path, "-generation/generation") ? 95 : 0;
+}
+
 static int shape(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;
@@ -510,19 +577,23 @@ static int shape(const struct tp_call_cx *cx)
 
 static const char *const anchors[] = {"usage", NULL};
 
-const struct tp_provider_api openai_chat = {
-    .name = "openai.chat",
-    .provider = "openai",
-    .state_size = sizeof(struct state),
-    .match = match,
-    .request_rules = request_rules,
-    .response_rules = response_rules,
-    .anchors = anchors,
-    .request_begin = request_begin,
-    .request_json = request_json,
-    .document_begin = document_begin,
-    .response_json = response_json,
-    .document_end = document_end,
-    .response_end = response_end,
-    .shape = shape,
-};
+#define API(variable, api_name, provider_name, match_function)                                     \
+    const struct tp_provider_api variable = {                                                      \
+        .name = api_name,                                                                          \
+        .provider = provider_name,                                                                 \
+        .state_size = sizeof(struct state),                                                        \
+        .match = match_function,                                                                   \
+        .request_rules = request_rules,                                                            \
+        .response_rules = response_rules,                                                          \
+        .anchors = anchors,                                                                        \
+        .request_begin = request_begin,                                                            \
+        .request_json = request_json,                                                              \
+        .document_begin = document_begin,                                                          \
+        .response_json = response_json,                                                            \
+        .document_end = document_end,                                                              \
+        .response_end = response_end,                                                              \
+        .shape = shape,                                                                            \
+    }
+
+API(openai_chat, "openai.chat", "openai", match);
+API(dashscope_generation, "dashscope.generation", "alibaba", match_dashscope);

@@ -8,7 +8,7 @@
 #include <tokprof/plugin.h>
 
 extern const struct tp_provider_api openai_chat, openai_responses, openai_completions,
-    openai_embeddings;
+    openai_embeddings, dashscope_generation;
 
 static inline bool is_word(const struct tp_json_event *e, const char *word)
 {

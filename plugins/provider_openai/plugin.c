@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "openai.h"
 
-static const struct tp_provider_api *const apis[] = {&openai_chat, &openai_responses,
-                                                     &openai_completions, &openai_embeddings, NULL};
+static const struct tp_provider_api *const apis[] = {&openai_chat,          &openai_responses,
+                                                     &openai_completions,   &openai_embeddings,
+                                                     &dashscope_generation, NULL};
 static const struct tp_provider_ops ops = {.apis = apis};
 
 static const struct tp_plugin plugin = {
