@@ -334,20 +334,40 @@ static const char *take_string(struct tp_json *json, const char *p, const char *
     return stop + 1;
 }
 
+/* What a backslash and `c` stand for, or 0. */
+static char escaped(char c)
+{
+    switch (c) {
+    case '"':
+    case '\\':
+    case '/':
+        return c;
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    default:
+        return c == 't' ? '\t' : '\0';
+    }
+}
+
 static int take_escape(struct tp_json *json, char c)
 {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    char plain = escaped(c);
     if (c == 'u') {
         json->state = HEX;
         json->hex_left = 4;
         json->code = 0;
         return 0;
     }
-    const char *at = c ? strchr(from, c) : NULL;
-    if (!at)
+    if (!plain)
         return fail(json, TP_JSON_BAD_STRING);
     high_alone(json);
-    string_add(json, &to[at - from], 1);
+    string_add(json, &plain, 1);
     json->state = STRING;
     return 0;
 }

@@ -8,15 +8,27 @@
 #include "collector/calls.h"
 
 static const char *const paths[] = {
-    "/v1/messages",   "/v1/chat/completions",
-    "/v1/responses",  "/v1beta/models/m:streamGenerateContent",
-    "/v1/embeddings", "/x",
+    "/v1/messages",
+    "/v1/chat/completions",
+    "/v1/responses",
+    "/v1beta/models/m:streamGenerateContent",
+    "/v1/embeddings",
+    "/x",
+    "/model/m.x/converse-stream",
+    "/model/m.x/invoke-with-response-stream",
+    "/api/chat",
+    "/api/generate",
+    "/completion",
+    "/v1/completions",
+    "/api/v1/services/aigc/text-generation/generation",
 };
 
 const char *tp_http_field(const struct tp_http_head *head, const char *name)
 {
     if (strcmp(name, "content-type") == 0 && head->status)
-        return head->status == 201 ? "text/event-stream" : "application/json";
+        return head->status == 201   ? "text/event-stream"
+               : head->status == 202 ? "application/vnd.amazon.eventstream"
+                                     : "application/json";
     return NULL;
 }
 
@@ -49,7 +61,7 @@ static void exchange(struct tp_calls *calls, const uint8_t *data, size_t n, size
     void *x = ops->request_begin(calls, &origin, data[0] & 0x80 ? NULL : &head, 1);
     feed(x, data + 2, split - 2, data[1], false);
     ops->request_end(x, 2);
-    head.status = data[1] & 1 ? 201 : 200;
+    head.status = data[1] & 1 ? 201 : data[1] & 2 ? 202 : 200;
     ops->response_begin(x, data[0] & 0x40 ? NULL : &head, 3);
     size_t at = split + 5 < n ? split + 5 : n;
     feed(x, data + at, n - at, data[1] ^ data[0], true);
