@@ -27,6 +27,8 @@ static const struct argp_option report_options[] = {
 const struct tp_command tp_commands[] = {
     {"record", "run a command and record its model calls", "[OPTION...] [--] CMD [ARG...]", NULL,
      NULL, .run = NULL},
+    {"targets", "what can be probed here, how, and if not, why not", "[-p PID]...", NULL, NULL,
+     .run = NULL},
     {"report", "totals, and where the tokens and the money went", "FILE...",
      "FILE is a recording, or - for standard input. Several are merged by time.", report_options,
      .files = true, .run = tp_report_run},

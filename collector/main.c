@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * tokprof-record: the part of tokprof that probes. `tokprof record ...` runs it with the same
- * words.
+ * tokprof-record: the part of tokprof that probes. `tokprof record ...` and `tokprof targets ...`
+ * run it with the same words.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/listing.h"
 #include "collector/record.h"
 #include "common/log.h"
 #include "common/plugins.h"
@@ -18,19 +19,26 @@ static void load_plugins(void)
         tp_warn("plugin %s refused: %s", refused->name, refused->reason);
 }
 
+static const struct {
+    const char *name;
+    char *full_name;
+    int (*run)(int argc, char **argv);
+} commands[] = {{"record", (char[]){"tokprof record"}, tp_record_main},
+                {"targets", (char[]){"tokprof targets"}, tp_targets_main}};
+
 int main(int argc, char **argv)
 {
-    static char name[] = "tokprof record";
-
-    if (argc < 2 || strcmp(argv[1], "record") != 0) {
-        if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-            puts("tokprof " TOKPROF_VERSION);
-            return 0;
-        }
-        tp_error("usage: tokprof-record record [OPTION...] [--] COMMAND [ARG...]");
-        return 2;
+    for (size_t i = 0; argc > 1 && i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(argv[1], commands[i].name) != 0)
+            continue;
+        load_plugins();
+        argv[1] = commands[i].full_name;
+        return commands[i].run(argc - 1, argv + 1);
     }
-    load_plugins();
-    argv[1] = name;
-    return tp_record_main(argc - 1, argv + 1);
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("tokprof " TOKPROF_VERSION);
+        return 0;
+    }
+    tp_error("usage: tokprof-record record|targets [OPTION...] [--] [COMMAND [ARG...]]");
+    return 2;
 }

@@ -151,8 +151,8 @@ static struct seen_file *remember(struct tp_targets *t, const struct stat *st, b
     return f;
 }
 
-static const struct tp_plugin *best_plugin(const struct tp_elf_view *view, uint16_t *ret_cookie,
-                                           int *ret_confidence)
+const struct tp_plugin *tp_targets_identify(const struct tp_elf_view *view, uint16_t *ret_cookie,
+                                            int *ret_confidence)
 {
     const struct tp_plugin *plugin, *best = NULL;
 
@@ -163,7 +163,8 @@ static const struct tp_plugin *best_plugin(const struct tp_elf_view *view, uint1
             continue;
         best = plugin;
         *ret_confidence = confidence;
-        *ret_cookie = (uint16_t)i;
+        if (ret_cookie)
+            *ret_cookie = (uint16_t)i;
     }
     return best;
 }
@@ -191,7 +192,7 @@ static bool look_inside(struct tp_targets *t, const struct candidate *c, struct 
     struct tp_target target = {.file = c->name, .how = c->how};
     const struct tp_elf_view *view = tp_elf_view(elf);
     uint16_t cookie = 0;
-    const struct tp_plugin *plugin = best_plugin(view, &cookie, &target.confidence);
+    const struct tp_plugin *plugin = tp_targets_identify(view, &cookie, &target.confidence);
 
     if (!plugin)
         return false;

@@ -40,6 +40,11 @@ int tp_targets_add_path(struct tp_targets *targets, const char *path);
 void tp_targets_add_mapping(struct tp_targets *targets, const struct tp_mapping *mapping,
                             const char *how);
 
+/* The plugin that is surest of this file, or NULL. ret_cookie, which may be NULL: its attach
+ * cookie; ret_confidence: 1..100, 0 for none. */
+const struct tp_plugin *tp_targets_identify(const struct tp_elf_view *view, uint16_t *ret_cookie,
+                                            int *ret_confidence);
+
 /* Name of the TLS stack behind an attach cookie; static. "unknown" for none. */
 const char *tp_targets_stack_name(uint16_t cookie);
 

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#include "collector/inspect.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collector/identity.h"
+#include "collector/targets.h"
+
+#define VERDICTS_MAX 8192
+#define PIECE_BYTES (256u * 1024u)
+#define OVERLAP_BYTES 64u                     /* more than any text that is looked for */
+#define SEARCH_BYTES_MAX (512u * 1024 * 1024) /* of one executable */
+
+/* What one file turned out to be; for as long as this run takes, an inode is the same file. */
+struct verdict {
+    uint64_t device, inode;
+    const char *stack, *reason;
+    int confidence;
+};
+
+struct tp_inspector {
+    struct verdict *verdict;
+    size_t count;
+    uint8_t *piece;
+};
+
+struct scan {
+    struct tp_inspector *inspector;
+    void (*each)(void *cx, const struct tp_finding *finding);
+    void *cx;
+    size_t count;
+    uint64_t told[64]; /* inodes: a file has several mappings */
+    size_t told_count;
+};
+
+/* Libraries that carry TLS by an API for which there is no plugin. */
+static const struct {
+    const char *prefix, *stack;
+} foreign_libraries[] = {{"libgnutls.so", "gnutls"},
+                         {"libssl3.so", "nss"},
+                         {"libmbedtls.so", "mbedtls"},
+                         {"libwolfssl.so", "wolfssl"},
+                         {"libs2n.so", "s2n"}};
+
+/* Text that stays in an executable which has a stack inside: names of source files, functions. */
+static const struct {
+    const char *text, *stack;
+} traces[] = {{"crypto/tls.(*Conn)", "go"},
+              {"rustls-", "rustls"},
+              {"boringssl/ssl/ssl_lib", "boringssl"},
+              {"ssl/record/rec_layer_s3.c", "openssl"}};
+
+struct tp_inspector *tp_inspector_new(void)
+{
+    struct tp_inspector *in = calloc(1, sizeof(*in));
+    if (!in)
+        return NULL;
+    in->verdict = calloc(VERDICTS_MAX, sizeof(*in->verdict));
+    in->piece = malloc(PIECE_BYTES);
+    if (in->verdict && in->piece)
+        return in;
+    tp_inspector_free(in);
+    return NULL;
+}
+
+void tp_inspector_free(struct tp_inspector *inspector)
+{
+    if (!inspector)
+        return;
+    free(inspector->verdict);
+    free(inspector->piece);
+    free(inspector);
+}
+
+static const char *trace_in(const uint8_t *data, size_t n)
+{
+    for (size_t i = 0; i < sizeof(traces) / sizeof(traces[0]); i++) {
+        if (memmem(data, n, traces[i].text, strlen(traces[i].text)))
+            return traces[i].stack;
+    }
+    return NULL;
+}
+
+static const char *trace_search(struct tp_inspector *in, int fd)
+{
+    const char *stack = NULL;
+    ssize_t n;
+
+    for (off_t at = 0; !stack && at < (off_t)SEARCH_BYTES_MAX; at += n - (off_t)OVERLAP_BYTES) {
+        n = pread(fd, in->piece, PIECE_BYTES, at);
+        if (n <= (ssize_t)OVERLAP_BYTES)
+            break;
+        stack = trace_in(in->piece, (size_t)n);
+    }
+    return stack;
+}
+
+static void judge_foreign(struct tp_inspector *in, int fd, const char *name, struct verdict *v)
+{
+    for (size_t i = 0; i < sizeof(foreign_libraries) / sizeof(foreign_libraries[0]); i++) {
+        const char *prefix = foreign_libraries[i].prefix;
+        if (strncmp(name, prefix, strlen(prefix)) != 0)
+            continue;
+        v->stack = foreign_libraries[i].stack;
+        v->confidence = 90;
+        v->reason = "this stack is not supported yet";
+        return;
+    }
+    if (strstr(name, ".so"))
+        return;
+    v->stack = trace_search(in, fd);
+    v->confidence = v->stack ? 50 : 0;
+    v->reason = "inside the executable, without symbols to find it by";
+}
+
+static void judge(struct tp_inspector *in, int fd, const char *name, struct verdict *v)
+{
+    struct tp_elf *elf;
+
+    if (tp_elf_open(&elf, fd, name))
+        return;
+    const struct tp_plugin *plugin = tp_targets_identify(tp_elf_view(elf), NULL, &v->confidence);
+    if (plugin) {
+        struct tp_tls_site sites[TP_SITES_MAX];
+        v->stack = plugin->ops.tls->stack;
+        if (plugin->ops.tls->locate(tp_elf_view(elf), sites, TP_SITES_MAX) <= 0)
+            v->reason = "its read and write functions were not found";
+    } else {
+        judge_foreign(in, fd, name, v);
+    }
+    tp_elf_close(elf);
+}
+
+static const struct verdict *verdict_of(struct tp_inspector *in, const struct tp_mapping *m,
+                                        const char *name)
+{
+    for (size_t i = 0; i < in->count; i++) {
+        if (in->verdict[i].inode == m->inode && in->verdict[i].device == m->device)
+            return &in->verdict[i];
+    }
+    int fd = in->count < VERDICTS_MAX ? tp_mapping_open(m) : -1;
+    if (fd < 0)
+        return NULL;
+    struct verdict *v = &in->verdict[in->count++];
+    *v = (struct verdict){.device = m->device, .inode = m->inode};
+    judge(in, fd, name, v);
+    close(fd);
+    return v;
+}
+
+static bool is_told(struct scan *scan, uint64_t inode)
+{
+    for (size_t i = 0; i < scan->told_count; i++) {
+        if (scan->told[i] == inode)
+            return true;
+    }
+    if (scan->told_count < sizeof(scan->told) / sizeof(scan->told[0]))
+        scan->told[scan->told_count++] = inode;
+    return false;
+}
+
+static void tell(struct scan *scan, const struct tp_finding *finding)
+{
+    scan->each(scan->cx, finding);
+    scan->count++;
+}
+
+static void on_mapping(void *cx, const struct tp_mapping *m)
+{
+    struct scan *scan = cx;
+    const char *slash = strrchr(m->path, '/'), *name = slash ? slash + 1 : m->path;
+    const struct verdict *v = verdict_of(scan->inspector, m, name);
+
+    if (!v || !v->stack || is_told(scan, m->inode))
+        return;
+    const struct tp_finding finding = {.pid = m->pid,
+                                       .file = name,
+                                       .stack = v->stack,
+                                       .confidence = v->confidence,
+                                       .attachable = !v->reason,
+                                       .reason = v->reason};
+    tell(scan, &finding);
+}
+
+size_t tp_inspector_process(struct tp_inspector *inspector, uint32_t pid,
+                            void (*each)(void *cx, const struct tp_finding *finding), void *cx)
+{
+    struct scan scan = {.inspector = inspector, .each = each, .cx = cx};
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/maps", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+        tp_mmaps_of_process(pid, 0, on_mapping, &scan);
+    } else if (errno == EACCES || errno == EPERM) {
+        const struct tp_finding finding = {
+            .pid = pid,
+            .reason = tp_privilege_sees_others()
+                          ? "the kernel refuses to tell what it has mapped"
+                          : "what it has mapped cannot be read; that needs CAP_SYS_PTRACE"};
+        tell(&scan, &finding);
+    }
+    return scan.count;
+}
