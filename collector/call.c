@@ -16,6 +16,7 @@ static void answer_match(void *cx, int action, const struct tp_json_event *event
     call->compiled->api->response_json(&call->cx, action, event);
 }
 
+/* A plugin sees each event of a stream as a document of its own. */
 static void document_begin(void *cx)
 {
     struct tp_call *call = cx;
@@ -34,6 +35,7 @@ static const struct tp_rules_sink request_sink = {.match = request_match};
 const struct tp_rules_sink tp_call_answer_sink = {
     .match = answer_match, .begin = document_begin, .end = document_end};
 
+/* Unknown is not zero: all counts begin as -1. */
 static void call_init(struct tp_call *call, const struct tp_call_api *api,
                       const struct tp_hash_key *key, bool content)
 {
@@ -95,6 +97,8 @@ const char *tp_call_string(const struct tp_call *call, enum tp_call_string which
 
 /* ---- request ---- */
 
+/* Requests and answers may overlap (an answer that begins before the request has ended), so what
+ * strings and blocks belong to is set for each piece. */
 void tp_call_request(struct tp_call *call, const char *data, size_t n)
 {
     bool answering = call->answering;
@@ -163,6 +167,7 @@ static void on_event_begin(void *cx, const char *event)
     document_reset(call);
 }
 
+/* The first bytes are kept beside, since "[DONE]" is no JSON and would read as a broken event. */
 static void on_event_data(void *cx, const char *data, size_t n)
 {
     struct tp_call *call = cx;
@@ -188,6 +193,7 @@ static void on_event_end(void *cx)
     call->event = "";
 }
 
+/* What a cut event had said so far stays said: counts that came whole are true. */
 static void on_event_abort(void *cx)
 {
     struct tp_call *call = cx;

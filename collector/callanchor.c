@@ -67,6 +67,7 @@ static void take_key(struct tp_call *call, struct tp_anchor *anchor, char c)
     }
 }
 
+/* The value is read as a document of its own in which it is the only member. */
 static void value_begin(struct tp_call *call, struct tp_anchor *anchor)
 {
     anchor->state = VALUE;

@@ -18,6 +18,7 @@ static const char *const usage_keys[TP_USAGE_FIELDS] = {
     [TP_USAGE_REASONING] = TP_U_REASONING,
 };
 
+/* What every kind of event begins with. */
 static void event_begin(struct tp_pack *p, const struct tp_calls_options *o, const char *kind,
                         const struct tp_hash *id, uint64_t time_ns)
 {
@@ -76,6 +77,7 @@ static void write_what(struct tp_pack *p, const struct tp_call *call, const stru
     tp_pack_kv_u64(p, TP_K_LOST_BYTES, f->lost_bytes);
 }
 
+/* Counted from the call's start: small numbers, and no step of the clock falls between them. */
 static void write_time(struct tp_pack *p, const char *key, uint64_t start_ns, uint64_t time_ns)
 {
     if (time_ns)
@@ -171,6 +173,7 @@ static void write_block_range(struct tp_pack *p, const char *key, const struct t
     tp_pack_end(p);
 }
 
+/* Only what the parent does not have: contexts grow to megabytes, and each call sends all of it. */
 static void write_context(struct tp_pack *p, const struct tp_call *call,
                           const struct tp_call_facts *f)
 {

@@ -6,6 +6,7 @@
 
 #include "collector/call.h"
 
+/* The last one counts: what an event says late is what the provider knows best. */
 static void set_string(struct tp_call *call, enum tp_call_string which, const char *s, size_t n)
 {
     char clean[TP_CALL_STRING_MAX];
@@ -51,6 +52,7 @@ static void set_not_a_call(struct tp_call *call)
     call->not_a_call = true;
 }
 
+/* The time of the bytes, not of their being read here. */
 static void output_seen(struct tp_call *call)
 {
     if (!call->first_output_ns)
@@ -72,6 +74,7 @@ static int64_t plain_digits(const char *s, size_t n)
     return n && value <= WHOLE_MAX ? value : -1;
 }
 
+/* JSON has no integers: 1e3 and 12.0 are whole as well. */
 static int64_t whole_number(const struct tp_json_event *event)
 {
     char text[40];

@@ -44,6 +44,7 @@ struct tp_calls *tp_calls_new(const struct tp_calls_options *options)
     return calls;
 }
 
+/* A sink that fails loses this event, not the recording: counted. */
 static void send_event(struct tp_calls *calls)
 {
     struct tp_sink *sink = &calls->options.sink;
@@ -63,6 +64,8 @@ static void add_string(struct tp_hasher *h, const char *s)
     tp_hasher_add(h, s ? s : "", s ? strlen(s) + 1 : 1);
 }
 
+/* The same event gives the same id wherever and however often it is made, so that a second delivery
+ * can be told from a second event. */
 static struct tp_hash event_id(const struct tp_calls *calls, const char *kind,
                                const struct tp_conn_origin *origin, uint64_t process_start,
                                const uint64_t more[2])
@@ -147,6 +150,8 @@ static bool succeeded(const struct tp_exchange *x, const struct tp_call *call)
     return x->status < 400 && !call->failed;
 }
 
+/* A call of which the end was lost is not called cancelled: nothing says that somebody gave it up.
+ */
 static enum tp_outcome outcome_of(const struct tp_exchange *x, const struct tp_call *call,
                                   enum tp_exchange_end why)
 {
@@ -173,6 +178,7 @@ static bool is_complete(const struct tp_exchange *x, const struct tp_call *call,
            whole_answer && !call->blocks.lost;
 }
 
+/* Blocks stand in the order of their sections, the answer's last. */
 static uint32_t count_request(const struct tp_blocks *blocks)
 {
     uint32_t n = 0;
@@ -181,6 +187,8 @@ static uint32_t count_request(const struct tp_blocks *blocks)
     return n;
 }
 
+/* A context that was not seen whole is linked as far as it goes, but must not be taken for what a
+ * later call extends. */
 static void link_call(struct tp_calls *calls, const struct tp_exchange *x,
                       const struct tp_call *call, const struct tp_call_facts *f, bool ended,
                       struct tp_link_result *ret_result)
@@ -206,6 +214,7 @@ static uint64_t known(int64_t tokens)
     return tokens > 0 ? (uint64_t)tokens : 0;
 }
 
+/* Unknown counts add nothing to the sums; how many calls said nothing is a sum of its own. */
 static void count_call(struct tp_calls_stats *s, const struct tp_call *call,
                        const struct tp_call_facts *f)
 {
@@ -304,6 +313,7 @@ static bool is_twin(struct tp_exchange *x)
     return tp_twins_take(twins, &key, x->start_ns);
 }
 
+/* Without a head nothing says where the request went: the answer's shape may still tell. */
 static void *request_begin(void *cx, const struct tp_conn_origin *origin,
                            const struct tp_http_head *head, uint64_t time_ns)
 {
@@ -392,6 +402,7 @@ static void response_hole(void *cx, uint64_t bytes)
     tp_exchange_answer_hole(x);
 }
 
+/* Losses are told behind the call that they may have hit, so that readers have seen it. */
 static void response_end(void *cx, enum tp_exchange_end why, uint64_t time_ns)
 {
     struct tp_exchange *x = cx;

@@ -20,6 +20,7 @@ void tp_eventstream_init(struct tp_eventstream *es, const struct tp_sse_handler 
     es->cx = cx;
 }
 
+/* Network order, whatever the processor's. */
 static uint32_t number_at(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -40,6 +41,8 @@ static void message_end(struct tp_eventstream *es, bool good)
 
 /* ---- prelude ---- */
 
+/* Lengths are believed only with their checksum, and within limits even then: both may be made by
+ * somebody hostile. */
 static bool prelude_is_good(const uint8_t *p)
 {
     uint32_t total = number_at(p), headers = number_at(p + 4);
@@ -48,6 +51,7 @@ static bool prelude_is_good(const uint8_t *p)
            number_at(p + 8) == (uint32_t)crc32(0, p, 8);
 }
 
+/* Every event is begun, an empty one, too: its name alone may say something. */
 static void payload_begin(struct tp_eventstream *es)
 {
     es->name[es->event_len] = '\0';
@@ -93,6 +97,8 @@ static bool header_is(const struct tp_eventstream *es, const char *name)
     return es->name_len == strlen(name) && memcmp(es->header, name, es->name_len) == 0;
 }
 
+/* Of a message's headers only its name matters. An exception has it in another header than an
+ * event. */
 static void value_begin(struct tp_eventstream *es, uint32_t bytes)
 {
     es->value_is_name = header_is(es, ":event-type") || header_is(es, ":exception-type") ||
@@ -165,6 +171,7 @@ static void take_header(struct tp_eventstream *es, uint8_t byte)
 
 /* ---- payload ---- */
 
+/* In runs, not by bytes: this is where nearly all bytes are. */
 static size_t take_payload(struct tp_eventstream *es, const uint8_t *data, size_t n)
 {
     if (n > es->payload_left)
@@ -177,6 +184,8 @@ static size_t take_payload(struct tp_eventstream *es, const uint8_t *data, size_
     return n;
 }
 
+/* A payload was handed out before its checksum came; a wrong one takes the event back as far as
+ * abort() can. */
 static void take_checksum(struct tp_eventstream *es, uint8_t byte)
 {
     es->number = es->number << 8 | byte;

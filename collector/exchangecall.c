@@ -37,6 +37,7 @@ void tp_exchange_free(struct tp_exchange *x)
     free(x);
 }
 
+/* Without memory one reading less is made, and the exchange may pass for no call. */
 static void reading_add(struct tp_exchange *x, const struct tp_call_api *api,
                         const struct tp_http_view *view, const struct tp_hash_key *key,
                         bool content)
@@ -119,6 +120,7 @@ void tp_exchange_head(struct tp_exchange *x, const struct tp_apis *apis,
         reading_add(x, x->by_path, &view, key, content);
 }
 
+/* White space and a byte order mark may stand before anything, also alone in the first piece. */
 static char first_byte(const char *data, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -195,6 +197,7 @@ void tp_exchange_answer_hole(struct tp_exchange *x)
         tp_call_answer_hole(x->readings[i]);
 }
 
+/* An answer without a body (a cancelled call) never told its form. */
 static void finish_readings(struct tp_exchange *x)
 {
     if (x->form == TP_ANSWER_UNKNOWN)
@@ -216,6 +219,7 @@ static bool path_holds(const struct tp_exchange *x, const struct tp_call *call)
     return !all_seen || x->status >= 400 || call->compiled->api->shape(&call->cx) > 0;
 }
 
+/* Among several readings the one counts that understood most; below SHAPE_SURE none did. */
 struct tp_call *tp_exchange_call(struct tp_exchange *x)
 {
     struct tp_call *best = NULL;

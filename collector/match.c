@@ -8,6 +8,7 @@
 
 #include "common/plugins.h"
 
+/* Once per program: patterns become tries, which all calls then share. */
 static int compile(struct tp_apis *apis, const struct tp_provider_api *api)
 {
     if (apis->count >= TP_APIS_MAX)
@@ -52,6 +53,7 @@ void tp_apis_done(struct tp_apis *apis)
     apis->count = 0;
 }
 
+/* One plugin's refusal keeps the others from guessing by shape, but not from claiming the path. */
 enum tp_match tp_apis_match(const struct tp_apis *apis, const struct tp_http_view *view,
                             const struct tp_call_api **ret_api)
 {
@@ -112,6 +114,7 @@ enum tp_answer_form tp_answer_form_of(const char *content_type, char first)
     return first == ':' || islower((unsigned char)first) ? TP_ANSWER_SSE : TP_ANSWER_NONE;
 }
 
+/* Walks all agents of all plugins as if they were one list. */
 static const struct tp_agent *next_agent(size_t *plugin_at, size_t *agent_at)
 {
     const struct tp_plugin *plugin;
@@ -137,6 +140,7 @@ static const char *session_of(const struct tp_agent *agent, const struct tp_http
     return NULL;
 }
 
+/* The first that fits counts; the entry for any agent stands last in its table for that reason. */
 const char *tp_agent_session(const struct tp_http_head *head)
 {
     const struct tp_agent *agent;

@@ -13,6 +13,7 @@ void tp_sse_init(struct tp_sse *sse, const struct tp_sse_handler *handler, void 
     sse->cx = cx;
 }
 
+/* A name without data is no event (WHATWG: dispatch). */
 static void event_end(struct tp_sse *sse)
 {
     sse->name_len = 0;
@@ -47,6 +48,7 @@ static void field_known(struct tp_sse *sse)
     }
 }
 
+/* An empty line ends an event; one that ends inside a field's name has no value. */
 static void line_end(struct tp_sse *sse)
 {
     if (sse->state == LINE_START)
@@ -84,6 +86,7 @@ static void take_byte(struct tp_sse *sse, char c)
         sse->field_name[sse->field_len++] = c;
 }
 
+/* Lines end in LF, CR or CR LF, and one stream may mix them. */
 static const char *find_line_end(const char *p, const char *end)
 {
     const char *lf = memchr(p, '\n', (size_t)(end - p));

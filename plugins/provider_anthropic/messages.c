@@ -125,6 +125,7 @@ static void session(struct tp_call_cx *cx, const struct tp_json_event *e)
     }
 }
 
+/* The role may stand behind the content, so its kind is told at the end. */
 static void message_end(struct tp_call_cx *cx)
 {
     struct state *s = cx->state;
@@ -233,6 +234,7 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
     s->answer = cx->host->group_begin(cx->call);
 }
 
+/* A delta without index, as some proxies send it, goes to the block that was started last. */
 static struct tp_block **streamed(struct state *s)
 {
     int64_t index = s->index >= 0 ? s->index : s->latest;
@@ -327,6 +329,8 @@ static int64_t known(int64_t n)
     return n > 0 ? n : 0;
 }
 
+/* input_tokens leaves out what was read from the cache and written to it: the sum is what the model
+ * was given. */
 static void usage_end(struct tp_call_cx *cx)
 {
     struct state *s = cx->state;
@@ -429,6 +433,7 @@ static int match(const struct tp_http_view *request)
     return path_ends(path, "/messages") ? 60 : 0;
 }
 
+/* "type": "message..." beside input_tokens and output_tokens: nobody else has both. */
 static int shape(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;

@@ -199,6 +199,7 @@ static void result_end(struct tp_call_cx *cx)
     s->in_result = false;
 }
 
+/* Texts, JSON and media of one result become one block at its end. */
 static void result_piece(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -270,6 +271,7 @@ static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head
     cx->host->set_streamed(cx->call, head && path_ends(head->path, "/converse-stream"));
 }
 
+/* Cache points stand between the texts and belong to none. */
 static void system_text(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -352,6 +354,7 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
     s->answer = cx->host->group_begin(cx->call);
 }
 
+/* Blocks of one answer may be open side by side; the index tells them apart. */
 static struct tp_block *streamed(struct tp_call_cx *cx, enum tp_block_kind kind)
 {
     struct state *s = cx->state;
@@ -393,6 +396,7 @@ static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event 
         cx->host->set_usage(cx->call, TP_USAGE_OUTPUT, n);
 }
 
+/* How many of the written tokens live how long; lifetimes are told as "5m" and "1h". */
 static void detail(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -484,6 +488,7 @@ static int match(const struct tp_http_view *request)
     return path_ends(path, "/converse") || path_ends(path, "/converse-stream") ? 95 : 0;
 }
 
+/* Its usage has names that no other API has; content blocks look like Anthropic's. */
 static int shape(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;

@@ -88,6 +88,7 @@ static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head
     cx->host->set_streamed(cx->call, strstr(head->path, ":streamGenerateContent") != NULL);
 }
 
+/* Each text of the instruction is a block: clients send them as parts. */
 static void system_text(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -102,6 +103,7 @@ static void system_text(struct tp_call_cx *cx, const struct tp_json_event *e)
     s->system = NULL;
 }
 
+/* A declared function is a block; so is each built-in tool, which has no name but its key. */
 static void tool(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -117,6 +119,7 @@ static void tool(struct tp_call_cx *cx, int action, const struct tp_json_event *
     }
 }
 
+/* The role may stand behind the parts, so their kind is told at the end. */
 static void content(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -255,6 +258,7 @@ static int match(const struct tp_http_view *request)
                                                                                             : 0;
 }
 
+/* usageMetadata and candidates are names that no other API has. */
 static int shape(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;

@@ -44,6 +44,7 @@ static void thought(struct tp_call_cx *cx, const struct tp_json_event *e)
     }
 }
 
+/* What is none of these is a file that is read: PDF, plain text. */
 static enum tp_block_kind media_kind(const struct part *p)
 {
     static const struct {
@@ -74,6 +75,7 @@ static void part_end(struct tp_call_cx *cx)
     s->parts_in_document++;
 }
 
+/* A call comes whole, also in a stream. */
 static void call(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -88,6 +90,7 @@ static void call(struct tp_call_cx *cx, int action, const struct tp_json_event *
         cx->host->block_call_id(block, e->data, e->len);
 }
 
+/* Results carry no id in most versions; the name ties them to their call. */
 static void result(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct state *s = cx->state;

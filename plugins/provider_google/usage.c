@@ -12,6 +12,7 @@ void google_usage_begin(struct state *s)
     s->latest = s->reading = nothing;
 }
 
+/* DOCUMENT has no place among the modalities and stays uncounted there. */
 static int modality(const struct tp_json_event *e)
 {
     return is(e, "TEXT")    ? TP_TEXT

@@ -84,6 +84,7 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
     s->answer = cx->host->group_begin(cx->call);
 }
 
+/* A stream's last document, which has the counts, has an empty text. */
 static void text(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -95,6 +96,7 @@ static void text(struct tp_call_cx *cx, const struct tp_json_event *e)
     cx->host->output_seen(cx->call);
 }
 
+/* Streams count up in every event: the last ones stay. */
 static void count(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct state *s = cx->state;

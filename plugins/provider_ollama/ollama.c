@@ -97,6 +97,7 @@ static void close_texts(struct tp_call_cx *cx)
     s->thinking = s->text = NULL;
 }
 
+/* Most lines of a stream carry an empty thinking or content beside the other. */
 static void text(struct tp_call_cx *cx, struct tp_block **at, enum tp_block_kind kind,
                  const struct tp_json_event *e)
 {
@@ -127,6 +128,7 @@ static void call(struct tp_call_cx *cx, int action, const struct tp_json_event *
     }
 }
 
+/* Results name their tool; older clients send neither name nor id. */
 static void message_end(struct tp_call_cx *cx)
 {
     struct state *s = cx->state;
@@ -191,6 +193,7 @@ static void message_json(struct tp_call_cx *cx, int action, const struct tp_json
 
 /* ---- request ---- */
 
+/* Unlike elsewhere, streaming is what a request gets that says nothing of it. */
 static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
 {
     (void)head;
@@ -240,6 +243,7 @@ static void request_json(struct tp_call_cx *cx, int action, const struct tp_json
 
 /* ---- answer ---- */
 
+/* Each line is a document; the answer begins with the first. */
 static void document_begin(struct tp_call_cx *cx, const char *event)
 {
     struct state *s = cx->state;
@@ -314,6 +318,7 @@ static int shape_chat(const struct tp_call_cx *cx)
     return s->done_seen && s->answer_seen ? 80 : s->request_seen && s->done_seen ? 30 : 0;
 }
 
+/* The two APIs differ in where the text stands: "message" is a chat's. */
 static int shape_generate(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;

@@ -97,6 +97,7 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
     s->answer = cx->host->group_begin(cx->call);
 }
 
+/* Several answers (n, or several prompts) run together: their tokens are counted together, too. */
 static void text(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -176,6 +177,7 @@ static int match_embeddings(const struct tp_http_view *request)
     return strcmp(request->method, "POST") == 0 && path_ends(request->path, "/embeddings") ? 80 : 0;
 }
 
+/* The object's name is OpenAI's own; others leave it out, then prompt and usage must agree. */
 static int shape_completions(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;

@@ -157,6 +157,7 @@ static bool type_ends(const struct item *item, const char *end)
     return item->type_len >= n && memcmp(item->type + item->type_len - n, end, n) == 0;
 }
 
+/* A part's type may stand behind its content. */
 static void part_end(struct tp_call_cx *cx, struct item *item)
 {
     if (item->part_type_len == 11 && memcmp(item->part_type, "input_image", 11) == 0)
@@ -386,6 +387,8 @@ static bool text_is(const char *s, size_t n, const char *word)
     return n == strlen(word) && memcmp(s, word, n) == 0;
 }
 
+/* Items are read where they come whole; an added one is empty yet, and the final response repeats
+ * them all. */
 static void event_told(struct tp_call_cx *cx, const char *type, size_t n)
 {
     struct state *s = cx->state;
@@ -430,6 +433,7 @@ static void object_told(struct tp_call_cx *cx, const struct tp_json_event *e)
     s->response_seen |= is_word(e, "response");
 }
 
+/* "in_progress" and "queued" are said on the way. */
 static void status_told(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -506,6 +510,7 @@ static int match(const struct tp_http_view *request)
     return path_ends(path, "/responses") ? 90 : 0;
 }
 
+/* An object called "response" or events called "response.*" are its own. */
 static int shape(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "usage.h"
 
+/* Events of a stream may each say part of it, or all of it anew: field by field, the last is kept.
+ */
 void openai_usage_json(struct tp_call_cx *cx, struct openai_usage *u, int action,
                        const struct tp_json_event *e)
 {

@@ -78,6 +78,7 @@ static void request_json(struct tp_call_cx *cx, int action, const struct tp_json
         cx->host->set_streamed(cx->call, e->type == TP_JSON_TRUE);
 }
 
+/* Inclusive or not differs among these; the numbers are taken as they are. */
 static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -161,6 +162,7 @@ static int match_other(const struct tp_http_view *request)
 }
 
 /* A known path is enough: what these bodies hold differs too much to ask for more. */
+/* Counting tokens is what makes an unknown exchange a model call. */
 static int shape_other(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;
