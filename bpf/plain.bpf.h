@@ -290,6 +290,7 @@ static __always_inline void socket_moved(struct tp_socket_state *s, tp_u64 conn,
 static __always_inline void check_quic(const struct tp_socket_ref *ref, const struct tp_io *io,
                                        tp_u64 name)
 {
+    struct sock *sk = ref->sk;
     tp_u16 port = 0;
 
     if (ref->type != TP_SOCK_DGRAM || !socket_is_inet(ref) || io->direction != TP_DIR_WRITE)
@@ -297,7 +298,7 @@ static __always_inline void check_quic(const struct tp_socket_ref *ref, const st
     if (name) /* sin_port and sin6_port stand after the family */
         bpf_probe_read_user(&port, sizeof(port), (void *)(name + 2));
     else
-        port = BPF_CORE_READ(ref->sk, __sk_common.skc_dport);
+        port = BPF_CORE_READ(sk, __sk_common.skc_dport);
     if (port == __builtin_bswap16(TP_QUIC_PORT))
         count_unseen(TP_UNSEEN_QUIC, 1);
 }
@@ -424,13 +425,20 @@ static __always_inline void on_kernel_copy(tp_u64 fd, tp_u8 direction, tp_u64 ow
         count_unseen(TP_UNSEEN_SENDFILE, 1);
 }
 
+/* The connection belongs to who opened it, also if a child speaks first and ends. */
+static __always_inline void socket_opened(const struct tp_socket_ref *ref, tp_u64 own_ids)
+{
+    client_remember(ref, own_ids);
+    socket_state(ref, own_ids);
+}
+
 static __always_inline void on_connect(const struct tp_syscall *call, tp_u64 own_ids)
 {
     struct tp_socket_ref ref;
 
     if (socket_of_file(file_of(call->argument[0]), &ref) && ref.type == TP_SOCK_STREAM &&
         (socket_is_inet(&ref) || ref.family == TP_AF_UNIX))
-        client_remember(&ref, own_ids);
+        socket_opened(&ref, own_ids);
 }
 
 static __always_inline void on_setsockopt(const struct tp_syscall *call)
@@ -531,6 +539,18 @@ static __always_inline void on_close_call(tp_u64 fd, tp_u64 own_ids)
     bpf_map_delete_elem(&sockets, &key);
 }
 
+/* In place where it can be: an update costs several times a look-up. */
+static __always_inline void note_entry(tp_u64 thread)
+{
+    tp_u64 now = bpf_ktime_get_ns();
+    tp_u64 *entry = bpf_map_lookup_elem(&entered, &thread);
+
+    if (entry)
+        *entry = now;
+    else
+        bpf_map_update_elem(&entered, &thread, &now, BPF_ANY);
+}
+
 SEC("raw_tp/sys_enter")
 int on_syscall_entry(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -544,8 +564,7 @@ int on_syscall_entry(struct bpf_raw_tracepoint_args *ctx)
     if (!is_watched(ids.own))
         return 0;
     if (number != __NR_close) {
-        tp_u64 now = bpf_ktime_get_ns();
-        bpf_map_update_elem(&entered, &ids.global, &now, BPF_ANY);
+        note_entry(ids.global);
         return 0;
     }
     if (!syscall_is_compat() && !syscall_read((void *)ctx->args[0], &call))

@@ -119,11 +119,12 @@ static __always_inline int socket_of_file(struct file *file, struct tp_socket_re
     if (!file || (BPF_CORE_READ(inode, i_mode) & TP_MODE_TYPE) != TP_MODE_SOCKET)
         return 0;
     struct socket *socket = BPF_CORE_READ(file, private_data);
-    ret_ref->sk = BPF_CORE_READ(socket, sk);
+    struct sock *sk = BPF_CORE_READ(socket, sk);
+    ret_ref->sk = sk;
     ret_ref->type = BPF_CORE_READ(socket, type);
     ret_ref->inode = BPF_CORE_READ(inode, i_ino);
-    ret_ref->family = BPF_CORE_READ(ret_ref->sk, __sk_common.skc_family);
-    return ret_ref->sk != 0;
+    ret_ref->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+    return sk != 0;
 }
 
 /* Does this close() end the file? No, while another descriptor or thread holds it. */
@@ -172,15 +173,17 @@ static __always_inline void ends_of_inet(const struct tp_socket_ref *ref,
 static __always_inline void ends_of(const struct tp_socket_ref *ref,
                                     struct tp_socket_ends *ret_ends)
 {
+    struct unix_sock *local = (void *)ref->sk;
+
     __builtin_memset(ret_ends, 0, sizeof(*ret_ends));
     if (socket_is_inet(ref)) {
         ends_of_inet(ref, ret_ends);
         return;
     }
-    if (!bpf_core_field_exists(((struct unix_sock *)0)->peer))
+    if (!bpf_core_field_exists(local->peer))
         return;
     ret_ends->local[0] = ref->inode;
-    ret_ends->remote[0] = inode_of_sock(BPF_CORE_READ((struct unix_sock *)ref->sk, peer));
+    ret_ends->remote[0] = inode_of_sock(BPF_CORE_READ(local, peer));
 }
 
 static __always_inline void ends_swap(const struct tp_socket_ends *ends,
