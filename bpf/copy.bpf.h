@@ -135,13 +135,14 @@ static __always_inline void copy_all(struct tp_copy *copy)
     }
 }
 
-/* The connection is over: its final offsets. */
-static __always_inline void put_close(tp_u64 own_ids, tp_u64 conn, const struct tp_stream_state *s)
+/* The connection is over: its final offsets. 0 if there was no room: its entry must then stay, so
+ * that user space finds them when the process ends. */
+static __always_inline int put_close(tp_u64 own_ids, tp_u64 conn, const struct tp_stream_state *s)
 {
     struct tp_close_record *r = bpf_ringbuf_reserve(&data_ring, sizeof(*r), 0);
     if (!r) {
         count_lost(TP_LOSS_RING_FULL, 0, 1);
-        return;
+        return 0;
     }
     fill_head(&r->head, TP_RECORD_CLOSE, sizeof(*r), own_ids);
     r->conn = conn;
@@ -152,6 +153,7 @@ static __always_inline void put_close(tp_u64 own_ids, tp_u64 conn, const struct 
     r->lost_records = s->lost_records;
     r->pad = 0;
     bpf_ringbuf_submit(r, wake_flags(sizeof(*r)));
+    return 1;
 }
 
 #endif

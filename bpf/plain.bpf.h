@@ -534,9 +534,9 @@ static __always_inline void on_close_call(tp_u64 fd, tp_u64 own_ids)
     struct tp_socket_state *s = bpf_map_lookup_elem(&sockets, &key);
     if (!s)
         return;
-    if (s->verdict == TP_SOCKET_HTTP)
-        put_close((tp_u64)s->pid << 32 | (tp_u32)own_ids, key, &s->stream);
-    bpf_map_delete_elem(&sockets, &key);
+    if (s->verdict != TP_SOCKET_HTTP ||
+        put_close((tp_u64)s->pid << 32 | (tp_u32)own_ids, key, &s->stream))
+        bpf_map_delete_elem(&sockets, &key);
 }
 
 /* In place where it can be: an update costs several times a look-up. */

@@ -147,8 +147,8 @@ static __always_inline int conn_ended(tp_u64 conn, int by_owner)
         __sync_fetch_and_add(&s->references, -1);
         return 0;
     }
-    put_close(ids.own, conn, s);
-    bpf_map_delete_elem(&streams, &key);
+    if (put_close(ids.own, conn, s) || !by_owner)
+        bpf_map_delete_elem(&streams, &key);
     return 0;
 }
 
