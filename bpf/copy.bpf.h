@@ -129,8 +129,31 @@ static __always_inline void copy_all(struct tp_copy *copy)
             break;
         copy_piece(copy);
     }
-    if (beyond)
+    if (beyond) {
         copy_lost(copy, TP_LOSS_TOO_LONG, beyond);
+        copy->offset += beyond;
+    }
+}
+
+/* The connection is over: its final offsets. 0 if there was no room: its entry must then stay, so
+ * that user space finds them when the process ends. */
+static __always_inline int put_close(tp_u64 own_ids, tp_u64 conn, const struct tp_stream_state *s)
+{
+    struct tp_close_record *r = bpf_ringbuf_reserve(&data_ring, sizeof(*r), 0);
+    if (!r) {
+        count_lost(TP_LOSS_RING_FULL, 0, 1);
+        return 0;
+    }
+    fill_head(&r->head, TP_RECORD_CLOSE, sizeof(*r), own_ids);
+    r->conn = conn;
+    r->generation = s->generation;
+    r->offset[0] = s->offset[0];
+    r->offset[1] = s->offset[1];
+    r->lost_bytes = s->lost_bytes;
+    r->lost_records = s->lost_records;
+    r->pad = 0;
+    bpf_ringbuf_submit(r, wake_flags(sizeof(*r)));
+    return 1;
 }
 
 #endif

@@ -40,6 +40,7 @@ struct task_struct {
     struct task_struct *real_parent;
     struct signal_struct *signal;
     struct pid *thread_pid;
+    struct files_struct *files;
     char comm[TP_COMM_BYTES];
 } __attribute__((preserve_access_index));
 

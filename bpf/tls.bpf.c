@@ -6,6 +6,7 @@
  */
 #include "bpf/copy.bpf.h"
 #include "bpf/frames.bpf.h"
+#include "bpf/plain.bpf.h"
 #include "bpf/process.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -146,21 +147,8 @@ static __always_inline int conn_ended(tp_u64 conn, int by_owner)
         __sync_fetch_and_add(&s->references, -1);
         return 0;
     }
-    struct tp_close_record *r = bpf_ringbuf_reserve(&data_ring, sizeof(*r), 0);
-    if (r) {
-        fill_head(&r->head, TP_RECORD_CLOSE, sizeof(*r), ids.own);
-        r->conn = conn;
-        r->generation = s->generation;
-        r->offset[0] = s->offset[0];
-        r->offset[1] = s->offset[1];
-        r->lost_bytes = s->lost_bytes;
-        r->lost_records = s->lost_records;
-        r->pad = 0;
-        bpf_ringbuf_submit(r, wake_flags(sizeof(*r)));
-    } else {
-        count_lost(TP_LOSS_RING_FULL, 0, 1);
-    }
-    bpf_map_delete_elem(&streams, &key);
+    if (put_close(ids.own, conn, s) || !by_owner)
+        bpf_map_delete_elem(&streams, &key);
     return 0;
 }
 

@@ -31,6 +31,7 @@ struct tp_probes {
     struct link *links;
     size_t links_len, links_cap;
     bool multi;
+    bool plain; /* its programs are loaded */
 };
 
 _Static_assert((int)TP_SITE_WRITE == TP_TLS_WRITE && (int)TP_SITE_READ == TP_TLS_READ &&
@@ -209,7 +210,20 @@ static int pid_namespace_find(struct tls_bpf *skel)
     return opts.retval == (uint32_t)gettid() ? 0 : -ESRCH;
 }
 
-static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes, bool multi)
+/* Before loading: leaves out what looks at plain sockets. */
+static void plain_omit(struct tls_bpf *skel)
+{
+    struct bpf_program *programs[] = {skel->progs.on_syscall_entry, skel->progs.on_syscall_return,
+                                      skel->progs.on_io_uring_request, skel->progs.on_io_uring_sqe};
+
+    for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+        bpf_program__set_autoload(programs[i], false);
+    bpf_map__set_max_entries(skel->maps.sockets, 1);
+    bpf_map__set_max_entries(skel->maps.clients, 1);
+    bpf_map__set_max_entries(skel->maps.entered, 1);
+}
+
+static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes, bool multi, bool plain)
 {
     struct tls_bpf *skel = tls_bpf__open();
     if (!skel)
@@ -217,6 +231,8 @@ static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes, bool mult
     bpf_map__set_max_entries(skel->maps.data_ring, (uint32_t)ring_bytes);
     skel->rodata->wake_bytes = ring_bytes / 16;
     skel->rodata->first_pid_namespace = in_first_pid_namespace();
+    if (!plain)
+        plain_omit(skel);
     if (multi) {
         tp_multi_prepare(skel->progs.on_entry);
         tp_multi_prepare(skel->progs.on_return);
@@ -232,10 +248,11 @@ static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes, bool mult
     return 0;
 }
 
-static int skeleton_load_fitting(struct tls_bpf **ret_skel, size_t ring_bytes, bool multi)
+static int skeleton_load_fitting(struct tls_bpf **ret_skel, size_t ring_bytes, bool multi,
+                                 bool plain)
 {
     for (;;) {
-        int err = skeleton_load(ret_skel, ring_bytes, multi);
+        int err = skeleton_load(ret_skel, ring_bytes, multi, plain);
         if (err != -ENOMEM && err != -EPERM)
             return err;
         if (ring_bytes < 2 * 1024 * 1024)
@@ -259,12 +276,35 @@ static int processes_attach(struct tp_probes *p)
     return 0;
 }
 
+/* How io_uring names its requests differs by kernel: at most one of the two is there. */
+int tp_probes_attach_plain(struct tp_probes *probes)
+{
+    struct bpf_program *needed[] = {probes->skel->progs.on_syscall_return,
+                                    probes->skel->progs.on_syscall_entry};
+    struct bpf_program *wanted[] = {probes->skel->progs.on_io_uring_request,
+                                    probes->skel->progs.on_io_uring_sqe};
+    size_t before = probes->links_len;
+    int err = probes->plain ? 0 : -EOPNOTSUPP;
+
+    for (size_t i = 0; i < 2 && !err; i++) {
+        struct link link = {.link = bpf_program__attach(needed[i])};
+        err = link.link ? link_keep(probes, link) : -errno;
+    }
+    for (size_t i = 0; i < 2 && !err; i++) {
+        struct link link = {.link = bpf_program__attach(wanted[i])};
+        err = link.link ? link_keep(probes, link) : 0;
+    }
+    if (err)
+        links_drop(probes, before);
+    return err;
+}
+
 static int ring_init(struct tp_ring *ring, const struct bpf_map *map)
 {
     return tp_ring_init(ring, bpf_map__fd(map), bpf_map__max_entries(map));
 }
 
-int tp_probes_open(struct tp_probes **ret_probes, size_t ring_bytes)
+int tp_probes_open(struct tp_probes **ret_probes, size_t ring_bytes, bool plain)
 {
     struct tp_probes *p = calloc(1, sizeof(*p));
     if (!p)
@@ -272,7 +312,12 @@ int tp_probes_open(struct tp_probes **ret_probes, size_t ring_bytes)
     libbpf_set_print(libbpf_says);
     raise_limits();
     p->multi = tp_multi_available();
-    int err = skeleton_load_fitting(&p->skel, ring_bytes, p->multi);
+    p->plain = plain;
+    int err = skeleton_load_fitting(&p->skel, ring_bytes, p->multi, plain);
+    if (err && err != -EPERM && plain) {
+        p->plain = false;
+        err = skeleton_load_fitting(&p->skel, ring_bytes, p->multi, false);
+    }
     if (!err)
         err = ring_init(&p->data, p->skel->maps.data_ring);
     if (!err)
@@ -348,6 +393,8 @@ static void counters_add(struct tp_counters *sum, const struct tp_counters *c)
         sum->lost_bytes[i] += c->lost_bytes[i];
         sum->lost_records[i] += c->lost_records[i];
     }
+    for (int i = 0; i < TP_UNSEEN_WAYS; i++)
+        sum->unseen[i] += c->unseen[i];
 }
 
 int tp_probes_counters(const struct tp_probes *probes, struct tp_counters *ret_sum)
@@ -372,10 +419,8 @@ int tp_probes_counters(const struct tp_probes *probes, struct tp_counters *ret_s
 }
 
 /* The next key is found before this one is deleted: a deleted key would start the walk again. */
-void tp_probes_take_streams(struct tp_probes *probes, uint32_t pid, uint64_t before_ns,
-                            void (*each)(void *cx, const struct tp_stream_key *,
-                                         const struct tp_stream_state *),
-                            void *cx)
+static void take_tls(struct tp_probes *probes, uint32_t pid, uint64_t before_ns, tp_stream_fn *each,
+                     void *cx)
 {
     int fd = bpf_map__fd(probes->skel->maps.streams);
     struct tp_stream_key key, next;
@@ -389,4 +434,32 @@ void tp_probes_take_streams(struct tp_probes *probes, uint32_t pid, uint64_t bef
             each(cx, &key, &state);
         key = next;
     }
+}
+
+static void take_plain(struct tp_probes *probes, uint32_t pid, uint64_t before_ns,
+                       tp_stream_fn *each, void *cx)
+{
+    int fd = bpf_map__fd(probes->skel->maps.sockets);
+    uint64_t conn, next;
+    int more = bpf_map_get_next_key(fd, NULL, &conn) == 0;
+
+    while (more) {
+        struct tp_socket_state state;
+        more = bpf_map_get_next_key(fd, &conn, &next) == 0;
+        if (bpf_map_lookup_elem(fd, &conn, &state) == 0 && (pid == 0 || state.pid == pid) &&
+            state.stream.generation < before_ns && bpf_map_delete_elem(fd, &conn) == 0 &&
+            state.verdict == TP_SOCKET_HTTP) {
+            const struct tp_stream_key key = {.conn = conn, .pid = state.pid};
+            each(cx, &key, &state.stream);
+        }
+        conn = next;
+    }
+}
+
+void tp_probes_take_streams(struct tp_probes *probes, uint32_t pid, uint64_t before_ns,
+                            tp_stream_fn *each, void *cx)
+{
+    take_tls(probes, pid, before_ns, each, cx);
+    if (probes->plain)
+        take_plain(probes, pid, before_ns, each, cx);
 }

@@ -20,10 +20,14 @@ struct tp_probes;
 /* Sites of one file. */
 #define TP_SITES_MAX 32
 
-/* Loads the programs and attaches those that follow processes. ring_bytes: a power of two, at least
- * TP_RING_BYTES_MIN and a page; where the kernel refuses so much memory, smaller ones are tried.
- * 0 or negative errno: -EPERM without the capabilities, others as the kernel says. */
-int tp_probes_open(struct tp_probes **ret_probes, size_t ring_bytes);
+/* Loads the programs and attaches those that follow processes. With `plain`, also those for plain
+ * sockets; where the kernel takes them not, it goes on without. ring_bytes: a power of two, at
+ * least TP_RING_BYTES_MIN and a page; where the kernel refuses so much memory, smaller ones are
+ * tried. 0 or negative errno: -EPERM without the capabilities, others as the kernel says. */
+int tp_probes_open(struct tp_probes **ret_probes, size_t ring_bytes, bool plain);
+/* Starts to look at the sockets of watched processes, which costs every process of the machine a
+ * little on each system call. 0 or negative errno. */
+int tp_probes_attach_plain(struct tp_probes *probes);
 /* Detaches everything. NULL is fine. */
 void tp_probes_close(struct tp_probes *probes);
 
@@ -46,11 +50,12 @@ size_t tp_probes_watched_count(const struct tp_probes *probes);
 /* The ledger, summed over all CPUs. */
 int tp_probes_counters(const struct tp_probes *probes, struct tp_counters *ret_sum);
 
+typedef void tp_stream_fn(void *cx, const struct tp_stream_key *key,
+                          const struct tp_stream_state *state);
+
 /* Takes streams out of the kernel's table, handing each to `each`: those of `pid` (0: of all) that
- * were first seen before before_ns. */
+ * were first seen before before_ns. Plain connections count as streams. */
 void tp_probes_take_streams(struct tp_probes *probes, uint32_t pid, uint64_t before_ns,
-                            void (*each)(void *cx, const struct tp_stream_key *,
-                                         const struct tp_stream_state *),
-                            void *cx);
+                            tp_stream_fn *each, void *cx);
 
 #endif

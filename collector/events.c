@@ -11,6 +11,15 @@
 
 /* By enum tp_loss_reason: loss events' `where`, and keys of the ledger. */
 static const char *const reason_names[TP_LOSS_REASONS] = {"ring", "read", "map", "long", "entry"};
+/* By enum tp_unseen. */
+static const char *const unseen_words[TP_UNSEEN_WAYS] = {
+    "requests on sockets by io_uring",
+    "sendfile or splice on an HTTP connection",
+    "sendmmsg or recvmmsg on an HTTP connection",
+    "TLS done by the kernel (kTLS)",
+    "sent to UDP port 443 (QUIC)",
+    "network calls of 32-bit programs",
+};
 static const char *const reason_words[TP_LOSS_REASONS] = {
     "ring buffer full", "memory could not be read", "kernel table full",
     "more than 16 MiB in one call", "call entered before the probe was there"};
@@ -168,6 +177,11 @@ void tp_events_counters(struct tp_events *events, const struct tp_counters *befo
         uint64_t records = now->lost_records[i] - before->lost_records[i];
         if (bytes || records)
             tp_events_loss(events, reason_names[i], reason_words[i], bytes, records, NULL);
+    }
+    for (int i = 0; i < TP_UNSEEN_WAYS; i++) {
+        if (now->unseen[i] != before->unseen[i])
+            tp_events_loss(events, "unseen", unseen_words[i], 0, now->unseen[i] - before->unseen[i],
+                           NULL);
     }
     if (now->lost_processes != before->lost_processes)
         tp_events_loss(events, "process", "ring buffer full", 0,

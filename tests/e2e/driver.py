@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 """Plays a plan of calls against the scripted server: driver.py SERVER_DIR PLAN.json [WORKERS]
 
-A plan is a list of calls: api, stream, model, client (http.client|urllib|curl|pipeline), tls, script (options for the
+A plan is a list of calls: api, stream, model, client (http.client|urllib|curl|fetch|pipeline), tls, script (options for the
 server), body_bytes, chunked (request body), expect (100-continue), fresh (a connection of its own),
 leave (close after the first bytes), listing (method and path of a request that is no model call).
 """
 import http.client
 import json
+import os
 import pathlib
 import queue
 import socket
@@ -39,7 +40,7 @@ class Worker(threading.Thread):
             except queue.Empty:
                 break
             try:
-                {"urllib": self.urllib, "curl": self.curl, "pipeline": self.pipeline}.get(call.get("client"), self.http_client)(call)
+                {"urllib": self.urllib, "curl": self.curl, "pipeline": self.pipeline, "fetch": self.fetch}.get(call.get("client"), self.http_client)(call)
             except Exception as error:  # a failed call is the test's finding, not the end of the run
                 self.failures.append(f"{call}: {type(error).__name__}: {error}")
         for connection in self.open.values():
@@ -107,11 +108,22 @@ class Worker(threading.Thread):
         requests = ["\r\n".join([*lines, *(["Connection: close"] if last else []), "", ""]).encode() + body
                     for last in [False] * (count - 1) + [True]]
         with socket.create_connection((where.hostname, where.port)) as plain:
-            with self.context.wrap_socket(plain, server_hostname=where.hostname) as connection:
+            with self.context.wrap_socket(plain, server_hostname=where.hostname) if call.get("tls", True) else plain as connection:
                 connection.sendall(b"".join(requests))
                 answers = b"".join(iter(lambda: connection.recv(65536), b""))
         if answers.count(b"HTTP/1.1 200 ") != count:
             raise RuntimeError(f"{count} answers expected")
+
+    def fetch(self, call):
+        """Node's own client."""
+        script = ("const [url, headers, body] = JSON.parse(require('fs').readFileSync(0));"
+                  "fetch(url, {method: 'POST', headers, body}).then((r) => r.text()).catch((e) => { console.error(e); process.exit(1); })")
+        given = json.dumps([self.url(call) + apis.path_of(call), self.headers(call), apis.body_of(call).decode()])
+        environment = {**os.environ, "NODE_EXTRA_CA_CERTS": self.server["ca"]}
+        node = os.environ.get("TOKPROF_TEST_NODE", "node")
+        done = subprocess.run([node, "-e", script], input=given.encode(), env=environment, stderr=subprocess.PIPE)
+        if done.returncode and "cut_after" not in call.get("script", {}):
+            raise RuntimeError(done.stderr.decode(errors="replace"))
 
     def curl(self, call):
         with tempfile.NamedTemporaryFile() as body:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Real agents from npm over https: every call found, none invented, all numbers equal to the referee's.
+"""Real agents from npm over https (TOKPROF_E2E_SCHEME=http: without TLS): every call found, none invented, all numbers equal to the referee's.
 
 test_agents.py [NAME...]    TOKPROF_E2E_RUNS: runs of each (default 2)
 """

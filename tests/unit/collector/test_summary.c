@@ -60,6 +60,16 @@ Test(summary, counts_lost_records_that_had_no_bytes)
     expect_line(&s, "0 calls, 0 input tokens, 0 output, 1 record lost; wrote standard output");
 }
 
+Test(summary, tells_what_went_past_the_probes)
+{
+    struct tp_summary s = {.output = "-"};
+    s.counters.unseen[TP_UNSEEN_QUIC] = 2;
+    s.counters.unseen[TP_UNSEEN_KTLS] = 1;
+    expect_line(&s,
+                "0 calls, 0 input tokens, 0 output, 0 lost, 3 operations past the probes; wrote "
+                "standard output");
+}
+
 Test(size, takes_powers_of_two_with_units)
 {
     size_t n = 0;
