@@ -18,6 +18,9 @@ SERVER = ROOT / "tests/support/llm-server/server.js"
 BIN = pathlib.Path(os.environ.get("TOKPROF_BIN_DIR", ROOT / "build/dev/bin"))
 TOKPROF = BIN / "tokprof"
 SKIPPED = 77
+# A PID namespace with its own /proc. unshare's --mount-proc would first make / private, which fails in a chroot.
+NEW_PIDS = ["unshare", "--mount", "--propagation", "unchanged", "--pid", "--fork", "sh", "-c",
+            'mount --make-rprivate / 2>/dev/null || mount --make-rprivate /proc && mount -t proc proc /proc && exec "$@"', "sh"]
 problems_seen = []  # of all reports so far
 
 

@@ -12,10 +12,6 @@ import compare
 import harness
 import test_record
 
-# --mount-proc would first change the propagation of /, which a chroot's root does not allow.
-NEW_PIDS = ["unshare", "--mount", "--propagation", "unchanged", "--pid", "--fork", "sh", "-c",
-            'mount --make-rprivate /proc && mount -t proc proc /proc && exec "$@"', "sh"]
-
 
 def calls_found(place, prefix):
     """The calls of a driver that runs through `prefix`, against what the server says."""
@@ -35,7 +31,7 @@ def calls_found(place, prefix):
 
 def inside():
     problems = []
-    for name, prefix in (("same", []), ("deeper", NEW_PIDS)):
+    for name, prefix in (("same", []), ("deeper", harness.NEW_PIDS)):
         with harness.Workspace("pids") as place:
             problems += [f"{name}: {p}" for p in calls_found(place, prefix)]
     return harness.report("in a PID namespace of its own", problems) | test_record.main()
@@ -49,8 +45,8 @@ def main():
         harness.skip("needs unshare(1)")
     harness.private_network()
     with harness.Workspace("pids") as place:
-        status = harness.report("a child in a deeper PID namespace", list(calls_found(place, NEW_PIDS)))
-    return status | subprocess.run([*NEW_PIDS, sys.executable, os.path.abspath(__file__), "inside"]).returncode
+        status = harness.report("a child in a deeper PID namespace", list(calls_found(place, harness.NEW_PIDS)))
+    return status | subprocess.run([*harness.NEW_PIDS, sys.executable, os.path.abspath(__file__), "inside"]).returncode
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import compare
 import harness
 
 HERE = pathlib.Path(__file__).resolve().parent
-NEW_PIDS = ["unshare", "--mount", "--pid", "--fork", "--mount-proc"]
 
 
 class Client:
@@ -134,11 +133,11 @@ def container(place, server):
     own = own_library(place)
     script = f"""
         set -e; root={place}/root; mkdir -p $root; mount -t tmpfs none $root
-        for d in /usr /etc /tmp /proc /dev /root; do [ -d $d ] || continue; mkdir -p $root$d; mount --rbind $d $root$d; done
+        for d in /usr /etc /tmp /proc /dev {sys.base_prefix} {harness.ROOT}; do [ -d $d ] || continue; mkdir -p $root$d; mount --rbind $d $root$d; done
         for d in /bin /sbin /lib /lib64; do [ ! -h $d ] || cp -a $d $root$d; done
         mkdir -p $root/own; cp {own}/* $root/own
         exec env LD_LIBRARY_PATH=/own chroot $root "$@" """
-    client = Client(place, ["early", "late"], [*NEW_PIDS, "sh", "-c", script, "sh"])
+    client = Client(place, ["early", "late"], [*harness.NEW_PIDS, "sh", "-c", script, "sh"])
     client.go("early")
     recorder = Recorder(place, "-p", client.process.pid)
     client.go("late")
@@ -204,7 +203,7 @@ def main():
     checks = (in_mid_connection, in_mid_answer, until_interrupted, deleted_library, container, refusals, crowd)
     if sys.argv[1:]:
         checks = [check for check in checks if check.__name__ in sys.argv[1:]]
-    return run(checks) | (0 if sys.argv[1:] else subprocess.run([*NEW_PIDS, sys.executable, os.path.abspath(__file__), "everything"]).returncode)
+    return run(checks) | (0 if sys.argv[1:] else subprocess.run([*harness.NEW_PIDS, sys.executable, os.path.abspath(__file__), "everything"]).returncode)
 
 
 if __name__ == "__main__":
