@@ -30,7 +30,7 @@ static const char *cost_of(const char *table, struct tp_price_query q)
     if (tp_prices_cost(prices, &q, &cost))
         tp_prices_format(cost.nano, text, sizeof(text));
     else
-        strcpy(text, "unknown");
+        snprintf(text, sizeof(text), "unknown");
     tp_prices_free(prices);
     return text;
 }

@@ -145,7 +145,7 @@ static void head_of(const char *message, struct tp_http_head *head, char line[51
     head->fields = fields ? fields + 1 : "";
     char *space = strchr(line, ' ');
     if (!space) {
-        head->status = atoi(line);
+        head->status = (int)strtol(line, NULL, 10);
         return;
     }
     *space = '\0';
