@@ -138,6 +138,17 @@ static void json_place(struct tp_json *j, const struct tp_row *row, const struct
     tp_json_map_end(j);
 }
 
+static void json_server_tools(struct tp_json *j, const struct tp_row *row,
+                              const struct tp_names *names)
+{
+    tp_json_key(j, "server_tools");
+    tp_json_map(j);
+    for (size_t i = 0; i < row->server_tool_count; i++)
+        tp_json_kv_int(j, tp_names_text(names, row->server_tools[i].name),
+                       row->server_tools[i].count);
+    tp_json_map_end(j);
+}
+
 /* `cost_usd` for those who sum, `cost` for what was really charged: providers in China bill in
  * CNY. */
 static void json_cost(struct tp_json *j, const struct tp_row *row)
@@ -193,6 +204,7 @@ void tp_json_call(struct tp_json *j, const struct tp_row *row, const struct tp_n
     tp_json_map(j);
     tp_json_usage(j, &row->usage);
     tp_json_map_end(j);
+    json_server_tools(j, row, names);
     json_cost(j, row);
     json_speed(j, row, names);
     tp_json_key(j, "parts");

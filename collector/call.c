@@ -86,6 +86,7 @@ void tp_call_free(struct tp_call *call)
     tp_blocks_done(&call->blocks);
     tp_anchor_free(call->anchor);
     tp_frames_free(call->frames);
+    free(call->server_tools);
     free(call->cx.state);
     free(call);
 }

@@ -12,6 +12,14 @@
 
 #define TP_CALL_STRING_MAX 512
 
+#define TP_SERVER_TOOLS_MAX 16
+
+/* Uses of a tool that the provider runs itself. */
+struct tp_server_tool {
+    char name[64];
+    uint64_t count;
+};
+
 /* A provider API with its rules compiled. */
 struct tp_call_api {
     const struct tp_provider_api *api;
@@ -44,7 +52,9 @@ struct tp_call {
     char *strings[2]
                  [TP_CALL_STRINGS]; /* [0] said by the request, [1] by the answer; NULL: not said */
     int64_t usage[TP_USAGE_FIELDS]; /* -1: unknown */
-    int64_t modality[2][TP_MODALITIES]; /* [1] output */
+    int64_t modality[2][TP_MODALITIES];  /* [1] output */
+    struct tp_server_tool *server_tools; /* TP_SERVER_TOOLS_MAX of them, or NULL: none told */
+    size_t server_tool_count;
     bool streamed, failed, finished, not_a_call;
     bool cut;       /* a document is being ended that did not end by itself */
     bool answering; /* strings and blocks now belong to the answer */

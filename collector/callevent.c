@@ -119,6 +119,17 @@ static void write_usage(struct tp_pack *p, const struct tp_call *call)
     tp_pack_end(p);
 }
 
+static void write_server_tools(struct tp_pack *p, const struct tp_call *call)
+{
+    if (!call->server_tool_count)
+        return;
+    tp_pack_key(p, TP_K_SERVER_TOOLS);
+    tp_pack_map_begin(p);
+    for (size_t i = 0; i < call->server_tool_count; i++)
+        tp_pack_kv_u64(p, call->server_tools[i].name, call->server_tools[i].count);
+    tp_pack_end(p);
+}
+
 static void write_transport(struct tp_pack *p, const struct tp_call_facts *f)
 {
     tp_pack_key(p, TP_K_TRANSPORT);
@@ -200,6 +211,7 @@ void tp_callevent_write(struct tp_pack *pack, const struct tp_calls_options *opt
     write_what(pack, call, facts);
     write_times(pack, call, facts);
     write_usage(pack, call);
+    write_server_tools(pack, call);
     write_transport(pack, facts);
     write_context(pack, call, facts);
     tp_pack_end(pack);

@@ -37,6 +37,31 @@ static void set_modality(struct tp_call *call, bool output, enum tp_modality m, 
         call->modality[output][m] = tokens;
 }
 
+static struct tp_server_tool *server_tool(struct tp_call *call, const char *name)
+{
+    for (size_t i = 0; i < call->server_tool_count; i++)
+        if (strcmp(call->server_tools[i].name, name) == 0)
+            return &call->server_tools[i];
+    if (!call->server_tools)
+        call->server_tools = calloc(TP_SERVER_TOOLS_MAX, sizeof(*call->server_tools));
+    if (!call->server_tools || call->server_tool_count == TP_SERVER_TOOLS_MAX)
+        return NULL;
+    struct tp_server_tool *tool = &call->server_tools[call->server_tool_count++];
+    memcpy(tool->name, name, sizeof(tool->name));
+    return tool;
+}
+
+/* A name that does not fit is left out: cut, it could be taken for another tool's. */
+static void set_server_tool(struct tp_call *call, const char *name, size_t n, int64_t count)
+{
+    char clean[sizeof(call->server_tools->name)] = {0};
+    if (count < 0 || n >= sizeof(clean) || tp_utf8_copy(clean, sizeof(clean), name, n) == 0)
+        return;
+    struct tp_server_tool *tool = server_tool(call, clean);
+    if (tool)
+        tool->count = (uint64_t)count;
+}
+
 static void set_failed(struct tp_call *call)
 {
     call->failed = true;
@@ -151,4 +176,5 @@ const struct tp_call_host tp_call_host_functions = {
     .block_discard = tp_block_discard,
     .group_begin = group_begin,
     .group_end = group_end,
+    .set_server_tool = set_server_tool,
 };

@@ -8,6 +8,7 @@
 #include "common/unpack.h"
 
 #define LABELS_MAX 256
+#define SERVER_TOOLS_MAX 64
 
 const char *const tp_part_kind_names[TP_PART_KINDS] = {
     [TP_PART_SYSTEM] = "system",
@@ -127,6 +128,27 @@ static bool decode_labels(const msgpack_object *event, struct tp_names *names, s
     return true;
 }
 
+static bool decode_server_tools(const msgpack_object *event, struct tp_names *names,
+                                struct tp_row *row)
+{
+    const msgpack_object *map = tp_unpack_get(event, TP_K_SERVER_TOOLS);
+    if (!map || map->type != MSGPACK_OBJECT_MAP || map->via.map.size == 0)
+        return true;
+    size_t n = map->via.map.size < SERVER_TOOLS_MAX ? map->via.map.size : SERVER_TOOLS_MAX;
+    row->server_tools = calloc(n, sizeof(*row->server_tools));
+    if (!row->server_tools)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t count;
+        uint32_t word = name(names, &map->via.map.ptr[i].key);
+        if (word != TP_NAME_NONE && tp_unpack_u64(&map->via.map.ptr[i].val, &count) &&
+            count <= INT64_MAX)
+            row->server_tools[row->server_tool_count++] =
+                (struct tp_row_server_tool){word, (int64_t)count};
+    }
+    return true;
+}
+
 static void decode_plain(const msgpack_object *event, struct tp_names *names, struct tp_row *row)
 {
     const msgpack_object *transport = tp_unpack_get(event, TP_K_TRANSPORT);
@@ -156,7 +178,7 @@ struct tp_row *tp_row_new(const msgpack_object *event, struct tp_names *names)
         return NULL;
     row->refs = 1;
     if (!tp_unpack_hash(tp_unpack_get(event, TP_K_ID), &row->id) ||
-        !decode_labels(event, names, row)) {
+        !decode_labels(event, names, row) || !decode_server_tools(event, names, row)) {
         tp_row_unref(row);
         return NULL;
     }
@@ -184,6 +206,7 @@ void tp_row_unref(struct tp_row *row)
     free(row->parts);
     free(row->output_parts);
     free(row->labels);
+    free(row->server_tools);
     free(row);
 }
 

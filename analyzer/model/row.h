@@ -100,6 +100,12 @@ enum tp_row_string {
     TP_ROW_STRINGS
 };
 
+/* Uses of a tool that the provider runs itself. */
+struct tp_row_server_tool {
+    uint32_t name;
+    int64_t count;
+};
+
 /* From --label: key and value. */
 struct tp_row_label {
     uint32_t key, value;
@@ -119,6 +125,8 @@ struct tp_row {
     struct tp_usage usage;
     struct tp_row_label *labels;
     size_t label_count;
+    struct tp_row_server_tool *server_tools;
+    size_t server_tool_count;
 
     struct tp_hash conversation; /* id of its first call */
     uint32_t round;              /* from 1 */

@@ -48,8 +48,9 @@
 #define TP_K_RESPONSE_ID "rid"  /* str: the provider's id of the answer */
 #define TP_K_PREVIOUS_ID "prid" /* str: previous_response_id of the request */
 #define TP_K_COMPLETE "cpl"     /* bool: every byte of request and answer was seen */
-#define TP_K_LOST_BYTES "lost"  /* uint: bytes of this call that were not seen, as far as is known \
-                                 */
+#define TP_K_LOST_BYTES                                                                            \
+    "lost" /* uint: bytes of this call that were not seen, as far as is known                      \
+            */
 
 /* call: times, ns after TP_K_TIME */
 #define TP_K_T_REQUEST_END "tq" /* last byte of the request */
@@ -69,6 +70,9 @@
 #define TP_U_REASONING "rsn"
 #define TP_U_MODALITY_IN "min"   /* map text|image|audio|video -> uint */
 #define TP_U_MODALITY_OUT "mout" /* same */
+
+/* call: uses of tools that the provider runs itself and bills by the use */
+#define TP_K_SERVER_TOOLS "svt" /* map str -> uint: "web_search" -> 2 */
 
 /* call: transport, a map */
 #define TP_K_TRANSPORT "tran"
@@ -137,6 +141,6 @@
 #define TP_K_LOST_BY "lostby" /* map reason -> bytes */
 #define TP_K_CALLS "calls"    /* uint */
 #define TP_K_OTHER "nother"   /* uint: HTTP exchanges that were no model calls */
-#define TP_K_RUNNING "run"       /* uint: watched processes that still ran when the command had ended */
+#define TP_K_RUNNING "run" /* uint: watched processes that still ran when the command had ended */
 
 #endif

@@ -276,6 +276,12 @@ struct tp_call_host {
      * tool result whose id, may stand after its content. */
     uint32_t (*group_begin)(struct tp_call *);
     void (*group_end)(struct tp_call *, uint32_t group, const struct tp_group_end *);
+
+    /* How often the provider ran a tool of its own during the call: what it bills beside tokens.
+     * The name is in lower case and says what is counted, as the event format lists them:
+     * "web_search". A later count of the same name replaces the earlier one, a negative one is
+     * ignored. At most 16 names of up to 63 bytes; what is beyond changes nothing. */
+    void (*set_server_tool)(struct tp_call *, const char *name, size_t name_len, int64_t count);
 };
 
 /* What each operation of an API gets. Another call has another one; several calls are open at
