@@ -11,14 +11,13 @@
 #include <tokprof/plugin.h>
 
 #include "bpf/shared/record.h"
+#include "collector/locate.h"
 #include "collector/ring.h"
 
 struct tp_probes;
 
 #define TP_RING_BYTES_DEFAULT (64u * 1024u * 1024u)
 #define TP_RING_BYTES_MIN 4096u
-/* Sites of one file. */
-#define TP_SITES_MAX 32
 
 /* Loads the programs and attaches those that follow processes. With `plain`, also those for plain
  * sockets; where the kernel takes them not, it goes on without. ring_bytes: a power of two, at

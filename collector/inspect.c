@@ -11,12 +11,10 @@
 #include <unistd.h>
 
 #include "collector/identity.h"
-#include "collector/targets.h"
+#include "collector/locate.h"
+#include "collector/mmaps.h"
 
 #define VERDICTS_MAX 8192
-#define PIECE_BYTES (256u * 1024u)
-#define OVERLAP_BYTES 64u                     /* more than any text that is looked for */
-#define SEARCH_BYTES_MAX (512u * 1024 * 1024) /* of one executable */
 
 /* What one file turned out to be; for as long as this run takes, an inode is the same file. */
 struct verdict {
@@ -28,7 +26,6 @@ struct verdict {
 struct tp_inspector {
     struct verdict *verdict;
     size_t count;
-    uint8_t *piece;
 };
 
 struct scan {
@@ -49,22 +46,13 @@ static const struct {
                          {"libwolfssl.so", "wolfssl"},
                          {"libs2n.so", "s2n"}};
 
-/* Text that stays in an executable which has a stack inside: names of source files, functions. */
-static const struct {
-    const char *text, *stack;
-} traces[] = {{"crypto/tls.(*Conn)", "go"},
-              {"rustls-", "rustls"},
-              {"boringssl/ssl/ssl_lib", "boringssl"},
-              {"ssl/record/rec_layer_s3.c", "openssl"}};
-
 struct tp_inspector *tp_inspector_new(void)
 {
     struct tp_inspector *in = calloc(1, sizeof(*in));
     if (!in)
         return NULL;
     in->verdict = calloc(VERDICTS_MAX, sizeof(*in->verdict));
-    in->piece = malloc(PIECE_BYTES);
-    if (in->verdict && in->piece)
+    if (in->verdict)
         return in;
     tp_inspector_free(in);
     return NULL;
@@ -75,34 +63,10 @@ void tp_inspector_free(struct tp_inspector *inspector)
     if (!inspector)
         return;
     free(inspector->verdict);
-    free(inspector->piece);
     free(inspector);
 }
 
-static const char *trace_in(const uint8_t *data, size_t n)
-{
-    for (size_t i = 0; i < sizeof(traces) / sizeof(traces[0]); i++) {
-        if (memmem(data, n, traces[i].text, strlen(traces[i].text)))
-            return traces[i].stack;
-    }
-    return NULL;
-}
-
-static const char *trace_search(struct tp_inspector *in, int fd)
-{
-    const char *stack = NULL;
-    ssize_t n;
-
-    for (off_t at = 0; !stack && at < (off_t)SEARCH_BYTES_MAX; at += n - (off_t)OVERLAP_BYTES) {
-        n = pread(fd, in->piece, PIECE_BYTES, at);
-        if (n <= (ssize_t)OVERLAP_BYTES)
-            break;
-        stack = trace_in(in->piece, (size_t)n);
-    }
-    return stack;
-}
-
-static void judge_foreign(struct tp_inspector *in, int fd, const char *name, struct verdict *v)
+static void judge_foreign(int fd, const char *name, struct verdict *v)
 {
     for (size_t i = 0; i < sizeof(foreign_libraries) / sizeof(foreign_libraries[0]); i++) {
         const char *prefix = foreign_libraries[i].prefix;
@@ -115,27 +79,25 @@ static void judge_foreign(struct tp_inspector *in, int fd, const char *name, str
     }
     if (strstr(name, ".so"))
         return;
-    v->stack = trace_search(in, fd);
+    v->stack = tp_trace_stack(tp_trace_search(fd));
     v->confidence = v->stack ? 50 : 0;
     v->reason = "inside the executable, without symbols to find it by";
 }
 
-static void judge(struct tp_inspector *in, int fd, const char *name, struct verdict *v)
+static void judge(int fd, const char *name, struct verdict *v)
 {
-    struct tp_elf *elf;
+    struct tp_location location;
 
-    if (tp_elf_open(&elf, fd, name))
+    if (tp_locate(NULL, fd, name, &location))
         return;
-    const struct tp_plugin *plugin = tp_targets_identify(tp_elf_view(elf), NULL, &v->confidence);
-    if (plugin) {
-        struct tp_tls_site sites[TP_SITES_MAX];
-        v->stack = plugin->ops.tls->stack;
-        if (plugin->ops.tls->locate(tp_elf_view(elf), sites, TP_SITES_MAX) <= 0)
-            v->reason = "its read and write functions were not found";
-    } else {
-        judge_foreign(in, fd, name, v);
+    if (location.stack < 0) {
+        judge_foreign(fd, name, v);
+        return;
     }
-    tp_elf_close(elf);
+    v->confidence = location.confidence;
+    v->stack = tp_stack_name((uint16_t)location.stack);
+    if (location.site_count == 0)
+        v->reason = "its read and write functions were not found";
 }
 
 static const struct verdict *verdict_of(struct tp_inspector *in, const struct tp_mapping *m,
@@ -150,7 +112,7 @@ static const struct verdict *verdict_of(struct tp_inspector *in, const struct tp
         return NULL;
     struct verdict *v = &in->verdict[in->count++];
     *v = (struct verdict){.device = m->device, .inode = m->inode};
-    judge(in, fd, name, v);
+    judge(fd, name, v);
     close(fd);
     return v;
 }

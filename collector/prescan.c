@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "collector/prescan.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
@@ -14,18 +13,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collector/elf.h"
+#include "collector/words.h"
 
-#define FILES_MAX 128       /* files looked into */
-#define DEPTH_MAX 8         /* script that runs a script that ... */
-#define HEAD_BYTES 65536    /* of a script that are searched for commands */
-#define WORDS_MAX 512       /* different words tried; a power of two, half of it is used */
-#define LIBRARY_DEPTH_MAX 3 /* executable -> library -> libssl */
+#define FILES_MAX 128         /* files looked into */
+#define DEPTH_MAX 8           /* script that runs a script that ... */
+#define SHELL_BYTES_MAX 65536 /* of what a shell gets by -c */
+#define WORDS_MAX 512         /* different words tried; a power of two, half of it is used */
+#define LIBRARY_DEPTH_MAX 3   /* executable -> library -> libssl */
 
 /* What a walk has seen; ends when `left` is used up. */
 struct walk {
-    tp_prescan_fn *each;
-    void *cx;
+    struct tp_prescan_ops ops;
     struct {
         dev_t device;
         ino_t inode;
@@ -36,12 +34,6 @@ struct walk {
 };
 
 static void look_at_file(struct walk *w, const char *path, int depth);
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
 
 static bool is_regular(const char *path)
 {
@@ -136,77 +128,6 @@ static bool is_new_word(struct walk *w, const char *word)
     return true;
 }
 
-/* Programs have names of these characters; the shell's own words have not always. */
-static bool may_be_program(const char *word)
-{
-    static const char *const own[] = {"if",    "then",  "else",   "elif",   "fi",    "do",
-                                      "done",  "while", "for",    "case",   "esac",  "local",
-                                      "echo",  "exit",  "export", "set",    "unset", "cd",
-                                      "shift", "read",  "return", "printf", "test",  "in"};
-
-    if (word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-./@")])
-        return false;
-    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-        if (strcmp(word, own[i]) == 0)
-            return false;
-    }
-    return true;
-}
-
-/* Splits shell text into words, near enough: quotes and operators end a word. */
-static void look_at_shell(struct walk *w, const char *script, char *text, int depth)
-{
-    const char *word;
-
-    while ((word = strsep(&text, " \t\r\n\"'`;|&()<>=")) && w->seen_count < FILES_MAX) {
-        const char *slash = strchr(word, '/');
-        if (!word[0] || word[0] == '-' || word[0] == '#' || isdigit((unsigned char)word[0]))
-            continue;
-        if (word[0] == '$' && slash && script)
-            look_beside(w, script, slash + 1, depth);
-        else if (may_be_program(word) && is_new_word(w, word))
-            look_at_word(w, word, depth);
-    }
-}
-
-static bool is_shell(const char *path)
-{
-    static const char *const shells[] = {"sh", "bash", "dash", "zsh", "ksh", "ash", "busybox"};
-    const char *name = base_name(path);
-
-    for (size_t i = 0; i < sizeof(shells) / sizeof(shells[0]); i++) {
-        if (strcmp(name, shells[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* "#! interpreter [words]" (execve(2)); env's words name the real one. */
-static void look_at_script(struct walk *w, const char *path, char *text, int depth)
-{
-    char *line = text + 2;
-    char *body = line + strcspn(line, "\n");
-    bool shell = false;
-    const char *word;
-
-    if (*body)
-        *body++ = 0;
-    while ((word = strsep(&line, " \t\r"))) {
-        if (!word[0] || word[0] == '-' || strchr(word, '='))
-            continue;
-        shell = shell || is_shell(word);
-        look_at_word(w, word, depth);
-    }
-    if (shell)
-        look_at_shell(w, path, body, depth);
-}
-
-struct needed {
-    struct walk *walk;
-    const char *user; /* the file that needs it */
-    int depth;
-};
-
 /* Only libraries that are, or may bring, a TLS stack are worth opening. */
 static bool may_bring_tls(const char *library)
 {
@@ -221,41 +142,60 @@ static bool may_bring_tls(const char *library)
     return false;
 }
 
-static void look_at_needed(void *cx, enum tp_elf_dynamic what, const char *text)
+/* `user`: the file that needs it. */
+static void look_at_needed(struct walk *w, const char *user, const char *library, int depth)
 {
-    const struct needed *n = cx;
     static const char *const from_user[] = {".", "../lib", "../lib64"};
     char rest[TP_PRESCAN_PATH_MAX];
 
-    if (what == TP_ELF_RUNPATH && strncmp(text, "$ORIGIN/", 8) == 0 &&
-        snprintf(rest, sizeof(rest), "%s/libssl.so.3", text + 8) < (int)sizeof(rest))
-        look_beside(n->walk, n->user, rest, n->depth);
-    if (what != TP_ELF_NEEDED || !may_bring_tls(text))
+    if (!may_bring_tls(library))
         return;
-    if (strchr(text, '/')) {
-        look_at_file(n->walk, text, n->depth);
+    if (strchr(library, '/')) {
+        look_at_file(w, library, depth);
         return;
     }
     for (size_t i = 0; i < sizeof(from_user) / sizeof(from_user[0]); i++) {
-        if (snprintf(rest, sizeof(rest), "%s/%s", from_user[i], text) < (int)sizeof(rest))
-            look_beside(n->walk, n->user, rest, n->depth);
+        if (snprintf(rest, sizeof(rest), "%s/%s", from_user[i], library) < (int)sizeof(rest))
+            look_beside(w, user, rest, depth);
+    }
+}
+
+static void look_at_runpath(struct walk *w, const char *user, const char *directory, int depth)
+{
+    char rest[TP_PRESCAN_PATH_MAX];
+
+    if (strncmp(directory, "$ORIGIN/", 8) == 0 &&
+        snprintf(rest, sizeof(rest), "%s/libssl.so.3", directory + 8) < (int)sizeof(rest))
+        look_beside(w, user, rest, depth);
+}
+
+/* `path`: the file that has these words. */
+static void look_at_words(struct walk *w, const char *path, const struct tp_words *words, int depth)
+{
+    for (const char *at = NULL; (at = tp_words_next(words, at)) && w->seen_count < FILES_MAX;) {
+        const char *text = at + 1;
+        if (*at == TP_WORD_NEEDED)
+            look_at_needed(w, path, text, depth);
+        else if (*at == TP_WORD_RUNPATH)
+            look_at_runpath(w, path, text, depth);
+        else if (*at == TP_WORD_BESIDE)
+            look_beside(w, path, text, depth);
+        else if (*at == TP_WORD_PROGRAM && is_new_word(w, text))
+            look_at_word(w, text, depth);
     }
 }
 
 /* Libraries beside the program (virtual environments, version managers): its libssl is often not
  * the system's. */
-static void look_at_elf(struct walk *w, const char *path, int fd, int depth)
+static void look_at_elf(struct walk *w, const char *path, const struct tp_words *words, int depth)
 {
     char real[TP_PRESCAN_PATH_MAX], pattern[TP_PRESCAN_PATH_MAX + 32];
-    struct tp_elf *elf;
     glob_t found;
 
-    w->each(w->cx, path);
-    if (depth > LIBRARY_DEPTH_MAX || !realpath(path, real) || tp_elf_open(&elf, fd, path))
+    w->ops.file(w->ops.cx, path);
+    if (depth > LIBRARY_DEPTH_MAX || !realpath(path, real))
         return;
-    struct needed needed = {w, real, depth + 1};
-    tp_elf_dynamic(elf, look_at_needed, &needed);
-    tp_elf_close(elf);
+    look_at_words(w, real, words, depth + 1);
     *strrchr(real, '/') = 0;
     snprintf(pattern, sizeof(pattern), "%s/../lib*/libssl.so*", real);
     if (glob(pattern, 0, NULL, &found))
@@ -268,20 +208,17 @@ static void look_at_elf(struct walk *w, const char *path, int fd, int depth)
 static void look_at_file(struct walk *w, const char *path, int depth)
 {
     int fd = depth <= DEPTH_MAX ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
-    char *text = NULL;
-    ssize_t n = 0;
 
     if (fd < 0)
         return;
-    if (is_new(w, fd) && (text = malloc(HEAD_BYTES + 1)))
-        n = pread(fd, text, HEAD_BYTES, 0);
-    if (n > 4 && memcmp(text, "\177ELF", 4) == 0) {
-        look_at_elf(w, path, fd, depth);
-    } else if (n > 2 && text[0] == '#' && text[1] == '!') {
-        text[n] = 0;
-        look_at_script(w, path, text, depth + 1);
+    struct tp_words *words = is_new(w, fd) ? malloc(sizeof(*words)) : NULL;
+    if (words && w->ops.read(w->ops.cx, fd, words) == 0) {
+        if (words->is_elf)
+            look_at_elf(w, path, words, depth);
+        else
+            look_at_words(w, path, words, depth + 1);
     }
-    free(text);
+    free(words);
     close(fd);
 }
 
@@ -340,27 +277,44 @@ static void look_at_system_libraries(struct walk *w)
     }
 }
 
+/* What a shell gets by -c. */
+static void look_at_shell(struct walk *w, const char *text)
+{
+    char *copy = strndup(text, SHELL_BYTES_MAX);
+    struct tp_words *words = malloc(sizeof(*words));
+
+    if (copy && words) {
+        tp_words_of_shell(copy, words);
+        look_at_words(w, "./", words, 1);
+    }
+    free(words);
+    free(copy);
+}
+
 /* Every word of the command is tried, so that env, timeout, nice, xargs and their like need no rule
  * each; what a shell gets by -c is split. */
-void tp_prescan(char *const *argv, tp_prescan_fn *each, void *cx)
+static void look_at_command(struct walk *w, char *const *argv)
+{
+    bool shell = false;
+
+    for (size_t i = 0; argv[i] && i < 32; i++) {
+        if (shell && strpbrk(argv[i], " \t\n;"))
+            look_at_shell(w, argv[i]);
+        else if (argv[i][0] != '-')
+            look_at_word(w, argv[i], 0);
+        shell = shell || tp_is_shell(argv[i]);
+    }
+    w->seen_count = w->seen_count > FILES_MAX / 2 ? FILES_MAX / 2 : w->seen_count;
+}
+
+void tp_prescan(char *const *argv, const struct tp_prescan_ops *ops)
 {
     struct walk *w = calloc(1, sizeof(*w));
-    bool shell = false;
 
     if (!w)
         return;
-    w->each = each;
-    w->cx = cx;
-    for (size_t i = 0; argv[i] && i < 32; i++) {
-        char *copy = shell && strpbrk(argv[i], " \t\n;") ? strndup(argv[i], HEAD_BYTES) : NULL;
-        if (copy)
-            look_at_shell(w, NULL, copy, 1);
-        else if (argv[i][0] != '-')
-            look_at_word(w, argv[i], 0);
-        free(copy);
-        shell = shell || is_shell(argv[i]);
-    }
-    w->seen_count = w->seen_count > FILES_MAX / 2 ? FILES_MAX / 2 : w->seen_count;
+    w->ops = *ops;
+    look_at_command(w, argv);
     look_at_system_libraries(w);
     /* Interpreters that a tool of the agent is likely to start. */
     look_at_word(w, "node", 1);

@@ -9,13 +9,20 @@
 
 #include <stddef.h>
 
+#include "collector/words.h"
+
 #define TP_PRESCAN_PATH_MAX 4096
 
-/* Receives each ELF file's path, none twice in a row; best candidates first. */
-typedef void tp_prescan_fn(void *cx, const char *path);
+struct tp_prescan_ops {
+    void *cx;
+    /* What a file names; tp_words_read() or where that is done. */
+    tp_words_fn *read;
+    /* Receives each ELF file's path, none twice in a row; best candidates first. */
+    void (*file)(void *cx, const char *path);
+};
 
 /* argv: the command, NULL-terminated. Environment (PATH, LD_LIBRARY_PATH) is this process's. */
-void tp_prescan(char *const *argv, tp_prescan_fn *each, void *cx);
+void tp_prescan(char *const *argv, const struct tp_prescan_ops *ops);
 
 /* Where execvp(3) would find `name`. 0; -ENOENT; -EACCES: found, but not executable; -ENAMETOOLONG.
  */

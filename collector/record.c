@@ -369,7 +369,8 @@ static int start(struct recording *r)
 
     if ((r->options.command && fork_command(r)) || join_running(r))
         return EXIT_TOKPROF;
-    tp_prescan(r->options.command ? r->options.command : no_command, add_candidate, r);
+    const struct tp_prescan_ops ops = {.cx = r, .read = tp_words_read, .file = add_candidate};
+    tp_prescan(r->options.command ? r->options.command : no_command, &ops);
     if (!r->options.command)
         return 0;
     int err = tp_launch_go(&r->launch);

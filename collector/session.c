@@ -87,7 +87,7 @@ static int session_parts(struct tp_session *s, const struct tp_session_options *
     int err = tp_probes_open(&s->probes, options->ring_bytes, options->plain);
     if (err)
         return err;
-    s->targets = tp_targets_new(s->probes, on_target, s);
+    s->targets = tp_targets_new(s->probes, tp_locate, NULL, on_target, s);
     s->processes = tp_processes_new(options->tree);
     if (!s->targets || !s->processes)
         return -ENOMEM;
@@ -378,7 +378,7 @@ static void on_data_record(void *cx, const void *data, size_t len)
         if (!r->failed && r->length > len - sizeof(*r))
             return;
         s->ops->data(s->cx, r, payload,
-                     r->stack == TP_STACK_NONE ? "none" : tp_targets_stack_name(r->stack));
+                     r->stack == TP_STACK_NONE ? "none" : tp_stack_name(r->stack));
     } else if (len >= sizeof(struct tp_close_record) && head->type == TP_RECORD_CLOSE) {
         s->ops->close(s->cx, data);
     }

@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/plugins.h"
-
 #define FILES_MAX 65536u /* slots of the table of files seen; a power of two */
 #define FILES_FILL_MAX (FILES_MAX / 2)
 
@@ -26,6 +24,8 @@ struct seen_file {
 
 struct tp_targets {
     struct tp_probes *probes;
+    tp_locate_fn *locate;
+    void *locate_cx;
     tp_target_fn *each;
     void *cx;
     struct seen_file *seen;
@@ -40,23 +40,6 @@ struct candidate {
     uint64_t mapped_ns; /* 0: not yet mapped by anyone watched */
 };
 
-static const struct tp_plugin *tls_plugin(size_t n)
-{
-    const struct tp_plugin *plugin;
-
-    for (size_t i = 0; (plugin = tp_plugin_at(i)); i++) {
-        if (plugin->kind == TP_PLUGIN_TLS && n-- == 0)
-            return plugin;
-    }
-    return NULL;
-}
-
-const char *tp_targets_stack_name(uint16_t cookie)
-{
-    const struct tp_plugin *plugin = tls_plugin(cookie);
-    return plugin ? plugin->ops.tls->stack : "unknown";
-}
-
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -70,7 +53,8 @@ static uint64_t now_ns(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-struct tp_targets *tp_targets_new(struct tp_probes *probes, tp_target_fn *each, void *cx)
+struct tp_targets *tp_targets_new(struct tp_probes *probes, tp_locate_fn *locate, void *locate_cx,
+                                  tp_target_fn *each, void *cx)
 {
     struct tp_targets *t = calloc(1, sizeof(*t));
     if (!t)
@@ -81,6 +65,8 @@ struct tp_targets *tp_targets_new(struct tp_probes *probes, tp_target_fn *each, 
         return NULL;
     }
     t->probes = probes;
+    t->locate = locate;
+    t->locate_cx = locate_cx;
     t->each = each;
     t->cx = cx;
     return t;
@@ -151,24 +137,6 @@ static struct seen_file *remember(struct tp_targets *t, const struct stat *st, b
     return f;
 }
 
-const struct tp_plugin *tp_targets_identify(const struct tp_elf_view *view, uint16_t *ret_cookie,
-                                            int *ret_confidence)
-{
-    const struct tp_plugin *plugin, *best = NULL;
-
-    *ret_confidence = 0;
-    for (size_t i = 0; (plugin = tls_plugin(i)) && i < UINT16_MAX; i++) {
-        int confidence = plugin->ops.tls->probe(view);
-        if (confidence <= *ret_confidence)
-            continue;
-        best = plugin;
-        *ret_confidence = confidence;
-        if (ret_cookie)
-            *ret_cookie = (uint16_t)i;
-    }
-    return best;
-}
-
 static const char *attach_error(int err)
 {
     switch (err) {
@@ -186,38 +154,50 @@ static const char *attach_error(int err)
     }
 }
 
-static bool look_inside(struct tp_targets *t, const struct candidate *c, struct tp_elf *elf)
+/* A file that killed its reader is told, whatever is in it. */
+static const char *locate_error(int err, const struct tp_location *location)
 {
-    struct tp_tls_site sites[TP_SITES_MAX];
-    struct tp_target target = {.file = c->name, .how = c->how};
-    const struct tp_elf_view *view = tp_elf_view(elf);
-    uint16_t cookie = 0;
-    const struct tp_plugin *plugin = tp_targets_identify(view, &cookie, &target.confidence);
+    if (err == -ECANCELED)
+        return "the process that looked into it did not survive that";
+    if (err)
+        return strerror(-err);
+    return location->site_count == 0 ? "its read and write functions were not found" : NULL;
+}
 
-    if (!plugin)
-        return false;
-    target.stack = plugin->ops.tls->stack;
-    tp_elf_build_id(elf, target.build_id);
-    int count = plugin->ops.tls->locate(view, sites, TP_SITES_MAX);
-    if (count <= 0) {
-        target.error = "its read and write functions were not found";
-    } else {
-        int err = tp_probes_attach(t->probes, c->fd, sites, (size_t)count, cookie);
-        if (err)
-            target.error = attach_error(err);
-    }
+static void tell(struct tp_targets *t, const struct candidate *c, struct tp_target *target)
+{
+    target->file = c->name;
+    target->how = c->how;
     if (c->mapped_ns) {
         uint64_t now = now_ns();
-        target.late_ns = now > c->mapped_ns ? now - c->mapped_ns : 1;
+        target->late_ns = now > c->mapped_ns ? now - c->mapped_ns : 1;
     }
-    t->each(t->cx, &target);
+    t->each(t->cx, target);
+}
+
+static bool look_inside(struct tp_targets *t, const struct candidate *c)
+{
+    struct tp_location location = {.stack = -1};
+    int err = t->locate(t->locate_cx, c->fd, c->name, &location);
+
+    if (err == -ENOEXEC || (!err && location.stack < 0))
+        return false;
+    uint16_t cookie = (uint16_t)location.stack;
+    struct tp_target target = {.stack = err ? "unknown" : tp_stack_name(cookie),
+                               .confidence = location.confidence,
+                               .error = locate_error(err, &location)};
+    memcpy(target.build_id, location.build_id, sizeof(target.build_id));
+    if (!target.error) {
+        err = tp_probes_attach(t->probes, c->fd, location.sites, location.site_count, cookie);
+        target.error = err ? attach_error(err) : NULL;
+    }
+    tell(t, c, &target);
     return !target.error;
 }
 
 static void look_at(struct tp_targets *t, const struct candidate *c)
 {
     struct stat st;
-    struct tp_elf *elf;
     bool known;
 
     if (fstat(c->fd, &st) || !S_ISREG(st.st_mode))
@@ -225,10 +205,7 @@ static void look_at(struct tp_targets *t, const struct candidate *c)
     struct seen_file *f = remember(t, &st, &known);
     if (!f || known)
         return;
-    if (tp_elf_open(&elf, c->fd, c->name))
-        return;
-    f->probed = look_inside(t, c, elf);
-    tp_elf_close(elf);
+    f->probed = look_inside(t, c);
 }
 
 int tp_targets_add_path(struct tp_targets *targets, const char *path)

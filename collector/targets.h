@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "collector/attach.h"
-#include "collector/elf.h"
+#include "collector/locate.h"
 #include "collector/mmaps.h"
 
 struct tp_targets;
@@ -28,8 +28,10 @@ struct tp_target {
 
 typedef void tp_target_fn(void *cx, const struct tp_target *target);
 
-/* `each` is called once for each target, attached or refused. NULL without memory. */
-struct tp_targets *tp_targets_new(struct tp_probes *probes, tp_target_fn *each, void *cx);
+/* `locate` looks into files; `each` is called once for each target, attached or refused. NULL
+ * without memory. */
+struct tp_targets *tp_targets_new(struct tp_probes *probes, tp_locate_fn *locate, void *locate_cx,
+                                  tp_target_fn *each, void *cx);
 void tp_targets_free(struct tp_targets *targets);
 
 /* The file at path, before anyone runs it. 0, also when it is no target; -errno where it cannot be
@@ -39,13 +41,5 @@ int tp_targets_add_path(struct tp_targets *targets, const char *path);
 /* A mapping that a watched process made. `how` is a static string. */
 void tp_targets_add_mapping(struct tp_targets *targets, const struct tp_mapping *mapping,
                             const char *how);
-
-/* The plugin that is surest of this file, or NULL. ret_cookie, which may be NULL: its attach
- * cookie; ret_confidence: 1..100, 0 for none. */
-const struct tp_plugin *tp_targets_identify(const struct tp_elf_view *view, uint16_t *ret_cookie,
-                                            int *ret_confidence);
-
-/* Name of the TLS stack behind an attach cookie; static. "unknown" for none. */
-const char *tp_targets_stack_name(uint16_t cookie);
 
 #endif

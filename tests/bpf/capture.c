@@ -137,7 +137,7 @@ static void on_missing(void *cx, const char *what, const char *why, uint64_t cou
     ((struct run *)cx)->c->backwards += count;
 }
 
-static const struct tp_session_ops ops = {
+static const struct tp_session_ops session_ops = {
     .data = on_data,
     .close = on_close,
     .stream = on_stream,
@@ -191,8 +191,9 @@ static int run_command(struct run *r, struct tp_launch *launch, char *const *arg
     int err = tp_launch_start(launch, argv, &self, true);
     if (!err)
         err = tp_session_watch(r->session, (uint32_t)launch->pid);
+    const struct tp_prescan_ops ops = {.cx = r, .read = tp_words_read, .file = add_candidate};
     if (!err && prescan)
-        tp_prescan(argv, add_candidate, r);
+        tp_prescan(argv, &ops);
     if (!err)
         err = tp_launch_go(launch);
     while (!err && !launch->reaped) {
@@ -220,7 +221,7 @@ int capture_run(struct capture *ret_capture, char *const *argv, size_t ring_byte
     tp_launch_remember_limits();
     int err = tp_launch_init(&launch);
     if (!err)
-        err = tp_session_new(&r->session, &options, &ops, r);
+        err = tp_session_new(&r->session, &options, &session_ops, r);
     if (!err)
         err = run_command(r, &launch, argv, prescan);
     if (!err) {

@@ -47,11 +47,19 @@ static void see(void *cx, const char *path)
         ++*(int *)cx;
 }
 
+static int times_seen(char *const *argv)
+{
+    int seen = 0;
+    const struct tp_prescan_ops ops = {.cx = &seen, .read = tp_words_read, .file = see};
+
+    tp_prescan(argv, &ops);
+    return seen;
+}
+
 static void expect_found(char *a, char *b, char *c, char *d)
 {
     char *argv[] = {a, b, c, d, NULL};
-    int seen = 0;
-    tp_prescan(argv, see, &seen);
+    int seen = times_seen(argv);
     cr_expect_eq(seen, 1, "%s: seen %d times", a, seen);
 }
 
@@ -96,9 +104,7 @@ Test(prescan, ends_on_scripts_that_name_each_other)
     script("a", "#!./b\n");
     script("b", "#!./a\n");
     char *argv[] = {"./a", NULL};
-    int seen = 0;
-    tp_prescan(argv, see, &seen);
-    cr_expect_eq(seen, 0);
+    cr_expect_eq(times_seen(argv), 0);
 }
 
 Test(prescan, finds_commands_as_a_shell_would)
