@@ -2,20 +2,16 @@
 # SPDX-License-Identifier: MIT
 """What recording costs a real agent: wall and CPU time of its runs with and without, interleaved.
 
-agent_overhead.py [AGENT] [PAIRS]     prints ratios of medians with a bootstrap interval; never fails on a time
+agent_overhead.py [--smoke] [AGENT] [PAIRS]     never fails on a time
 """
-import os
-import pathlib
-import random
 import resource
-import statistics
 import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-import agents  # noqa: E402 (needs the path above)
-import harness  # noqa: E402
+import benchlib
+import agents
+import harness
 
 
 def children_cpu():
@@ -45,34 +41,25 @@ def seconds(word):
     return 60 * int(minutes) + float(rest.replace(",", "."))
 
 
-def interval(pairs, column, rounds=2000):
-    """Median of the pairs' ratios, with its 95 % bootstrap interval."""
-    draw = random.Random(1)
-    ratios = [on[column] / off[column] for off, on in pairs]
-    medians = sorted(statistics.median(draw.choices(ratios, k=len(ratios))) for _ in range(rounds))
-    return statistics.median(ratios), medians[int(rounds * 0.025)], medians[int(rounds * 0.975)]
-
-
 def main():
-    name = sys.argv[1] if len(sys.argv) > 1 else "pi-messages"
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else 10
+    words = [a for a in sys.argv[1:] if not a.startswith("--")]
+    name = words[0] if words else "pi-messages"
+    count = 1 if benchlib.SMOKE else int(words[1]) if len(words) > 1 else 10
     harness.require()
     agents.install([name])
     harness.private_network()
-    pairs = []
-    for number in range(count + 1):
-        both = {}
-        for recorded in random.Random(number).sample((False, True), 2):
-            with harness.Workspace("bench") as place:
-                both[recorded] = run(name, place, recorded)
-        if number:  # the first pair warms the caches
-            pairs.append((both[False], both[True]))
+
+    def way(recorded):
+        with harness.Workspace("bench") as place:
+            return run(name, place, recorded)
+
+    off, on = benchlib.turns(count, lambda: way(False), lambda: way(True))
     for column, what in ((0, "wall time"), (1, "CPU time of the agent's tree")):
-        off = statistics.median(pair[0][column] for pair in pairs)
-        print(f"{name}: {what}: %.3f times (95 %% interval %.3f to %.3f), %d pairs, median without: {off:.2f} s"
-              % (*interval(pairs, column), len(pairs)))
-    print(f"{name}: CPU time of tokprof itself: median {statistics.median(pair[1][2] for pair in pairs):.2f} s a run, "
-          f"{os.cpu_count()} processors")
+        without = [one[column] for one in off]
+        benchlib.ratios("agent", f"{name}: {what}", without, [one[column] for one in on], 1.005,
+                        f"{benchlib.interval(without)[0]:.2f} s without")
+    benchlib.report("agent", f"{name}: added wall time", [b[0] - a[0] for a, b in zip(off, on)], "s a run")
+    benchlib.report("agent", f"{name}: CPU time of tokprof itself", [one[2] for one in on], "s a run")
     return 0
 
 

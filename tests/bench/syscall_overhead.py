@@ -1,21 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What looking at plain sockets costs a program that does nothing but system calls (dd with blocks of one byte), while a
-recording of something else runs, and when it is recorded itself. Ratios of medians, taken in turns.
+recording of something else runs, and when it is recorded itself.
 
-syscall_overhead.py [ROUNDS]
+syscall_overhead.py [--smoke] [ROUNDS]
 """
 import os
-import pathlib
-import statistics
 import subprocess
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-import harness  # noqa: E402
+import benchlib
+import harness
 
-BLOCKS = 1_000_000
+BLOCKS = 20_000 if benchlib.SMOKE else 1_000_000
 DD = ["dd", "if=/dev/zero", "of=/dev/null", "bs=1", f"count={BLOCKS}", "status=none"]
 
 
@@ -47,18 +45,15 @@ def inside(place, options):
 
 def main():
     harness.require(node=False)
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    seconds = {"alone": [], "beside, --no-plain": [], "beside": [], "inside, --no-plain": [], "inside": []}
+    numbers = [int(a) for a in sys.argv[1:] if a.isdigit()]
+    rounds = 1 if benchlib.SMOKE else numbers[0] if numbers else 5
     with harness.Workspace("syscalls") as place:
-        for _ in range(rounds):
-            seconds["alone"].append(processor_seconds(DD))
-            for name, where in (("beside", beside), ("inside", inside)):
-                seconds[f"{name}, --no-plain"].append(where(place, ["--no-plain"]))
-                seconds[name].append(where(place, []))
-    alone = statistics.median(seconds["alone"])
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(f"{name:22} {median:.3f} s  {median / alone:.2f} times  {1e9 * (median - alone) / (2 * BLOCKS):+.0f} ns a system call")
+        ways = {f"{name}{', --no-plain' if options else ''}": (lambda where=where, options=options: where(place, options))
+                for name, where in (("beside a recording", beside), ("recorded", inside)) for options in ([], ["--no-plain"])}
+        alone, *others = benchlib.turns(rounds, lambda: processor_seconds(DD), *ways.values())
+    for name, values in zip(ways, others):
+        benchlib.ratios("syscalls", f"dd of one byte blocks, {name}", alone, values)
+        benchlib.report("syscalls", f"added to a system call, {name}", [1e9 * (b - a) / (2 * BLOCKS) for a, b in zip(alone, values)], "ns")
     return 0
 
 
