@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/features.h"
 #include "collector/multi.h"
 #include "common/log.h"
 #include "tls.skel.h"
@@ -304,19 +305,21 @@ static int ring_init(struct tp_ring *ring, const struct bpf_map *map)
     return tp_ring_init(ring, bpf_map__fd(map), bpf_map__max_entries(map));
 }
 
-int tp_probes_open(struct tp_probes **ret_probes, size_t ring_bytes, bool plain)
+int tp_probes_open(struct tp_probes **ret_probes, const struct tp_probes_options *options)
 {
     struct tp_probes *p = calloc(1, sizeof(*p));
     if (!p)
         return -ENOMEM;
     libbpf_set_print(libbpf_says);
     raise_limits();
-    p->multi = tp_multi_available();
-    p->plain = plain;
-    int err = skeleton_load_fitting(&p->skel, ring_bytes, p->multi, plain);
-    if (err && err != -EPERM && plain) {
+    p->multi = tp_feature_is_here(TP_FEATURE_MULTI, options->oldest);
+    tp_debug("probes by %s%s", p->multi ? "uprobe_multi" : "perf events, one a place",
+             options->oldest ? ", as on kernel " TP_KERNEL_FLOOR : "");
+    p->plain = options->plain;
+    int err = skeleton_load_fitting(&p->skel, options->ring_bytes, p->multi, p->plain);
+    if (err && err != -EPERM && p->plain) {
         p->plain = false;
-        err = skeleton_load_fitting(&p->skel, ring_bytes, p->multi, false);
+        err = skeleton_load_fitting(&p->skel, options->ring_bytes, p->multi, false);
     }
     if (!err)
         err = ring_init(&p->data, p->skel->maps.data_ring);
@@ -342,6 +345,11 @@ void tp_probes_close(struct tp_probes *probes)
     tp_ring_done(&probes->process);
     tls_bpf__destroy(probes->skel);
     free(probes);
+}
+
+uint32_t tp_probes_features(const struct tp_probes *probes)
+{
+    return probes->multi ? 1u << TP_FEATURE_MULTI : 0;
 }
 
 struct tp_ring *tp_probes_data_ring(struct tp_probes *probes)

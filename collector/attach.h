@@ -19,11 +19,19 @@ struct tp_probes;
 #define TP_RING_BYTES_DEFAULT (64u * 1024u * 1024u)
 #define TP_RING_BYTES_MIN 4096u
 
-/* Loads the programs and attaches those that follow processes. With `plain`, also those for plain
- * sockets; where the kernel takes them not, it goes on without. ring_bytes: a power of two, at
- * least TP_RING_BYTES_MIN and a page; where the kernel refuses so much memory, smaller ones are
- * tried. 0 or negative errno: -EPERM without the capabilities, others as the kernel says. */
-int tp_probes_open(struct tp_probes **ret_probes, size_t ring_bytes, bool plain);
+struct tp_probes_options {
+    size_t ring_bytes; /* a power of two, at least TP_RING_BYTES_MIN and a page; where the kernel
+                          refuses so much memory, smaller ones are tried */
+    bool plain;        /* the programs for plain sockets too; where the kernel takes them not, it
+                          goes on without */
+    bool oldest;       /* use nothing that is newer than TP_KERNEL_FLOOR */
+};
+
+/* Loads the programs and attaches those that follow processes. 0 or negative errno: -EPERM
+ * without the capabilities, others as the kernel says (tp_features_explain() may tell why). */
+int tp_probes_open(struct tp_probes **ret_probes, const struct tp_probes_options *options);
+/* Which features newer than the floor are in use: bits 1 << enum tp_feature. */
+uint32_t tp_probes_features(const struct tp_probes *probes);
 /* Starts to look at the sockets of watched processes, which costs every process of the machine a
  * little on each system call. 0 or negative errno. */
 int tp_probes_attach_plain(struct tp_probes *probes);

@@ -9,6 +9,8 @@
 #include <tokprof/event.h>
 #include <unistd.h>
 
+#include "collector/features.h"
+
 /* By enum tp_loss_reason: loss events' `where`, and keys of the ledger. */
 static const char *const reason_names[TP_LOSS_REASONS] = {"ring", "read", "map", "long", "entry"};
 /* By enum tp_unseen. */
@@ -98,6 +100,15 @@ void tp_events_start(struct tp_events *events, const struct tp_start_facts *fact
     tp_pack_kv_bool(p, TP_K_CONTENT, facts->content);
     tp_pack_kv_u64(p, TP_K_RING_BYTES, facts->ring_bytes);
     tp_pack_kv_str(p, TP_K_HOW, facts->sees_mappings ? "perf" : "maps");
+    tp_pack_key(p, TP_K_FEATURES);
+    tp_pack_array_begin(p);
+    for (int i = 0; i < TP_FEATURES; i++) {
+        const char *name = tp_feature_facts((enum tp_feature)i)->name;
+        if (facts->features >> i & 1)
+            tp_pack_str(p, name, strlen(name));
+    }
+    tp_pack_end(p);
+    tp_pack_kv_bool(p, TP_K_OLDEST_KERNEL, facts->oldest_kernel);
     end(events);
 }
 

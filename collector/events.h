@@ -31,6 +31,8 @@ struct tp_start_facts {
     uint64_t ring_bytes;
     bool content;
     bool sees_mappings;
+    uint32_t features; /* as tp_session_features() */
+    bool oldest_kernel;
 };
 
 struct tp_end_facts {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "collector/features.h"
 #include "collector/identity.h"
 #include "collector/inspect.h"
 #include "collector/options.h"
@@ -20,6 +21,8 @@ struct listing {
     uint32_t pids[TP_PIDS_MAX];
     size_t pid_count;
     bool json;
+    bool kernel;
+    bool oldest;
     struct tp_inspector *inspector;
     const char *missing; /* capabilities that probing needs */
     char comm[16];
@@ -29,6 +32,7 @@ struct listing {
 static const struct argp_option options[] = {
     {"pid", 'p', "PID", 0, "Look at this process only; may be repeated", 0},
     {"format", 'f', "FORMAT", 0, "table (default) or json", 0},
+    {"kernel", 'k', NULL, 0, "Tell instead which features of this kernel tokprof can use", 0},
     {0},
 };
 
@@ -46,6 +50,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
         l->json = strcmp(arg, "json") == 0;
         if (!l->json && strcmp(arg, "table") != 0)
             argp_error(state, "--format is table or json, not '%s'", arg);
+        return 0;
+    case 'k':
+        l->kernel = true;
         return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "'%s' is too much", arg);
@@ -149,6 +156,46 @@ static int list_named(struct listing *l)
     return status;
 }
 
+static void print_feature(const struct listing *l, enum tp_feature feature, bool here)
+{
+    const struct tp_feature_facts *f = tp_feature_facts(feature);
+
+    if (l->json) {
+        printf("%s{\"feature\":\"%s\",\"since\":\"%s\",\"here\":%s,\"needed\":%s",
+               feature ? ",\n" : "", f->name, f->since, here ? "true" : "false",
+               f->otherwise ? "false" : "true");
+        print_json_text("use", f->use);
+        print_json_text("otherwise", f->otherwise);
+        putchar('}');
+    } else {
+        if (feature == 0)
+            printf("%-28s %-5s %-4s %s\n", "FEATURE", "SINCE", "HERE", "FOR");
+        printf("%-28s %-5s %-4s %s%s%s\n", f->name, f->since, here ? "yes" : "no", f->use,
+               here ? "" : "; without: ",
+               here           ? ""
+               : f->otherwise ? f->otherwise
+                              : "nothing can be recorded");
+    }
+}
+
+/* Fails where something that is needed is not here. */
+static int list_kernel(const struct listing *l)
+{
+    int status = 0;
+
+    if (l->json)
+        putchar('[');
+    for (int i = 0; i < TP_FEATURES; i++) {
+        bool here = tp_feature_is_here((enum tp_feature)i, l->oldest);
+        print_feature(l, (enum tp_feature)i, here);
+        if (!here && !tp_feature_facts((enum tp_feature)i)->otherwise)
+            status = EXIT_BAD;
+    }
+    if (l->json)
+        puts("]");
+    return status;
+}
+
 int tp_targets_main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -162,9 +209,15 @@ int tp_targets_main(int argc, char **argv)
     argp_err_exit_status = EXIT_BAD;
     if (argp_parse(&argp, argc, argv, 0, NULL, &l))
         return EXIT_BAD;
+    if (tp_features_from_environment(&l.oldest)) {
+        tp_error("TOKPROF_KERNEL: only " TP_KERNEL_FLOOR " is understood; unset it");
+        return EXIT_BAD;
+    }
     l.missing = tp_privilege_missing();
     if (l.missing)
         tp_warn("probing needs %s; run it with sudo", l.missing);
+    if (l.kernel)
+        return list_kernel(&l);
     l.inspector = tp_inspector_new();
     if (!l.inspector) {
         tp_error("out of memory; close something and try again");

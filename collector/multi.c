@@ -3,8 +3,6 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -47,7 +45,6 @@ static int link_create(int program_fd, const char *path, const uint64_t *offsets
 /* A kernel that knows the type goes as far as the path, which is a directory: EBADF. */
 bool tp_multi_available(void)
 {
-    const char *forced = getenv("TOKPROF_PROBES");
     const struct bpf_insn nothing[] = {
         {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
         {.code = BPF_JMP | BPF_EXIT},
@@ -55,8 +52,6 @@ bool tp_multi_available(void)
     LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = TRACE_UPROBE_MULTI);
     const uint64_t zero = 0;
 
-    if (forced && strcmp(forced, "perf") == 0)
-        return false;
     int fd = bpf_prog_load(BPF_PROG_TYPE_KPROBE, NULL, "GPL", nothing, 2, &opts);
     if (fd < 0)
         return false;

@@ -10,8 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The running kernel can, and the environment variable TOKPROF_PROBES does not say "perf", which
- * forces the path that kernel 5.15 has. */
+/* The running kernel can. */
 bool tp_multi_available(void);
 
 /* Before load: the program will be attached by tp_multi_attach() alone. */

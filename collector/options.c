@@ -9,10 +9,12 @@
 #include <sys/param.h>
 
 #include "collector/attach.h"
+#include "collector/features.h"
+#include "common/log.h"
 
 #define RING_BYTES_MAX (1024u * 1024u * 1024u)
 
-enum { KEY_TASK = 256, KEY_LABEL, KEY_CONTENT, KEY_RING_SIZE, KEY_NO_PLAIN, KEY_DEBUG };
+enum { KEY_TASK = 256, KEY_LABEL, KEY_CONTENT, KEY_RING_SIZE, KEY_NO_PLAIN, KEY_OLDEST, KEY_DEBUG };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0,
@@ -28,6 +30,10 @@ static const struct argp_option options[] = {
     {"no-plain", KEY_NO_PLAIN, NULL, 0,
      "Do not look at plain HTTP on sockets: spares every process on the machine some 0.2 us a "
      "system call",
+     0},
+    {"oldest-kernel", KEY_OLDEST, NULL, 0,
+     "Use only what kernel " TP_KERNEL_FLOOR " has; so does TOKPROF_KERNEL=" TP_KERNEL_FLOOR
+     " in the environment",
      0},
     {"debug", KEY_DEBUG, NULL, 0, "Tell more on standard error", 0},
     {0},
@@ -125,6 +131,9 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
     case KEY_NO_PLAIN:
         o->no_plain = true;
         return 0;
+    case KEY_OLDEST:
+        o->oldest_kernel = true;
+        return 0;
     case KEY_DEBUG:
         o->debug = true;
         return 0;
@@ -159,5 +168,9 @@ int tp_record_options_parse(struct tp_record_options *ret_options, int argc, cha
     *ret_options =
         (struct tp_record_options){.output = "run.tokrec", .ring_bytes = TP_RING_BYTES_DEFAULT};
     argp_err_exit_status = 125;
+    if (tp_features_from_environment(&ret_options->oldest_kernel)) {
+        tp_error("TOKPROF_KERNEL: only " TP_KERNEL_FLOOR " is understood; unset it");
+        return 125;
+    }
     return argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, ret_options) ? 125 : 0;
 }

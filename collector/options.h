@@ -21,6 +21,7 @@ struct tp_record_options {
     size_t ring_bytes;
     bool content;
     bool no_plain;
+    bool oldest_kernel;
     bool debug;
     uint32_t pids[TP_PIDS_MAX]; /* processes that run already */
     size_t pid_count;

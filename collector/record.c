@@ -15,6 +15,7 @@
 #include "collector/calls.h"
 #include "collector/conn.h"
 #include "collector/events.h"
+#include "collector/features.h"
 #include "collector/launch.h"
 #include "collector/options.h"
 #include "collector/output.h"
@@ -221,10 +222,18 @@ static int open_session(struct recording *r)
 
     tree_name(r, tree);
     const struct tp_session_options options = {
-        .ring_bytes = r->options.ring_bytes, .tree = tree, .plain = !r->options.no_plain};
+        .ring_bytes = r->options.ring_bytes,
+        .tree = tree,
+        .plain = !r->options.no_plain,
+        .oldest = r->options.oldest_kernel,
+    };
     int err = tp_session_new(&r->session, &options, &session_ops, r);
     if (err) {
-        tp_error("the kernel refused the probes: %s; --debug tells more", strerror(-err));
+        char why[256];
+        if (tp_features_explain(why, sizeof(why)))
+            tp_error("%s", why);
+        else
+            tp_error("the kernel refused the probes: %s; --debug tells more", strerror(-err));
         return err;
     }
     if (tp_session_ring_bytes(r->session) < r->options.ring_bytes)
@@ -288,6 +297,8 @@ static void write_start(struct recording *r)
         .ring_bytes = tp_session_ring_bytes(r->session),
         .content = r->options.content,
         .sees_mappings = tp_session_sees_mappings(r->session),
+        .features = tp_session_features(r->session),
+        .oldest_kernel = r->options.oldest_kernel,
     };
     tp_events_start(&r->events, &facts);
 }

@@ -84,7 +84,9 @@ static int session_parts(struct tp_session *s, const struct tp_session_options *
     s->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (s->epoll_fd < 0)
         return -errno;
-    int err = tp_probes_open(&s->probes, options->ring_bytes, options->plain);
+    const struct tp_probes_options probes = {
+        .ring_bytes = options->ring_bytes, .plain = options->plain, .oldest = options->oldest};
+    int err = tp_probes_open(&s->probes, &probes);
     if (err)
         return err;
     s->targets = tp_targets_new(s->probes, tp_locate, NULL, on_target, s);
@@ -461,6 +463,11 @@ size_t tp_session_watched_count(const struct tp_session *session)
 size_t tp_session_ring_bytes(const struct tp_session *session)
 {
     return tp_probes_data_ring(session->probes)->bytes;
+}
+
+uint32_t tp_session_features(const struct tp_session *session)
+{
+    return tp_probes_features(session->probes);
 }
 
 bool tp_session_sees_mappings(const struct tp_session *session)

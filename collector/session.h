@@ -36,6 +36,7 @@ struct tp_session_options {
     size_t ring_bytes;
     const char *tree; /* 16 hex digits */
     bool plain;       /* plain HTTP on sockets, too */
+    bool oldest;      /* as in struct tp_probes_options */
 };
 
 /* Loads and attaches. 0 or negative errno; -EPERM: privilege is missing. */
@@ -70,6 +71,8 @@ void tp_session_drain(struct tp_session *session);
 int tp_session_counters(const struct tp_session *session, struct tp_counters *ret_counters);
 size_t tp_session_watched_count(const struct tp_session *session);
 size_t tp_session_ring_bytes(const struct tp_session *session);
+/* As tp_probes_features(). */
+uint32_t tp_session_features(const struct tp_session *session);
 /* How plain sockets are seen (`error`: why not), or NULL if that was not asked for. */
 const struct tp_target *tp_session_plain(const struct tp_session *session);
 /* False: late mappings are found by looking at /proc/PID/maps (perf events were refused). */

@@ -125,6 +125,9 @@
 #define TP_K_ESTIMATOR "est"   /* str: name of the token estimator */
 #define TP_K_CONTENT "content" /* bool: blocks carry text */
 #define TP_K_RING_BYTES "ring" /* uint */
+#define TP_K_FEATURES                                                                              \
+    "feat" /* array of str: kernel features newer than the floor that are in use */
+#define TP_K_OLDEST_KERNEL "old" /* bool: those were not to be used */
 /* meta target: one probed file */
 #define TP_K_FILE "file"       /* str: base name of the library or executable */
 #define TP_K_BUILD_ID "bid"    /* str */

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "collector/features.h"
 #include "collector/launch.h"
 #include "collector/prescan.h"
 #include "collector/session.h"
@@ -208,8 +209,7 @@ static int run_command(struct run *r, struct tp_launch *launch, char *const *arg
 
 int capture_run(struct capture *ret_capture, char *const *argv, size_t ring_bytes, bool prescan)
 {
-    const struct tp_session_options options = {.ring_bytes = ring_bytes,
-                                               .tree = "0123456789abcdef"};
+    struct tp_session_options options = {.ring_bytes = ring_bytes, .tree = "0123456789abcdef"};
     struct run *r = calloc(1, sizeof(*r));
     struct tp_launch launch;
 
@@ -219,7 +219,9 @@ int capture_run(struct capture *ret_capture, char *const *argv, size_t ring_byte
     r->c = ret_capture;
     pattern_fill(r->pattern);
     tp_launch_remember_limits();
-    int err = tp_launch_init(&launch);
+    int err = tp_features_from_environment(&options.oldest);
+    if (!err)
+        err = tp_launch_init(&launch);
     if (!err)
         err = tp_session_new(&r->session, &options, &session_ops, r);
     if (!err)

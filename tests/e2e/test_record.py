@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """What `record` promises to the command that it runs: status, streams, signals, and the user under sudo."""
+import json
 import os
 import pwd
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 
 import harness
+import recording
 
 
 def statuses(place):
@@ -56,10 +58,29 @@ def sudo_user(place):
             yield f"under sudo {path.name} belongs to {owner.st_uid}:{owner.st_gid}"
 
 
+def kernel_paths(place):
+    """The recording says which newer features of the kernel it used; with the switch, none."""
+    listed = subprocess.run([harness.TOKPROF, "targets", "--kernel", "--format", "json"], stdout=subprocess.PIPE)
+    features = json.loads(listed.stdout)
+    if listed.returncode or not all(f["here"] for f in features if f["needed"]):
+        yield f"targets --kernel: status {listed.returncode}, {features}"
+    newer = [f["feature"] for f in features if f["here"] and not f["needed"] and tuple(map(int, f["since"].split("."))) > (5, 15)]
+    oldest = {"TOKPROF_KERNEL": "5.15"}
+    asked = bool(os.environ.get("TOKPROF_KERNEL"))
+    for options, variables, used, old in (([], {}, newer, asked), (["--oldest-kernel"], {}, [], True), ([], oldest, [], True)):
+        done = harness.record(place / "k.tokrec", ["true"], options, env={**os.environ, **variables})
+        start = next(e for e in recording.events(place / "k.tokrec") if e["k"] == "meta" and e["what"] == "start")
+        if done.returncode or start.get("feat") != used or start.get("old") != old:
+            yield f"{options} {variables}: status {done.returncode}, {start.get('feat')}, {start.get('old')}, should be {used}, {old}"
+    done = harness.record(place / "k.tokrec", ["true"], env={**os.environ, "TOKPROF_KERNEL": "4.1"})
+    if done.returncode != 125 or "TOKPROF_KERNEL" not in done.stderr:
+        yield f"TOKPROF_KERNEL=4.1: status {done.returncode}, {done.stderr!r}"
+
+
 def main():
     harness.require(node=False)
     with harness.Workspace("record") as place:
-        problems = [p for check in (statuses, streams, signals, sudo_user) for p in check(place)]
+        problems = [p for check in (statuses, streams, signals, sudo_user, kernel_paths) for p in check(place)]
         return harness.report("record", problems)
 
 
