@@ -161,7 +161,7 @@ static void response_end(struct tp_call_cx *cx)
     cx->host->block_close(s->text);
     if (s->in_answer)
         cx->host->group_end(cx->call, s->answer, &end);
-    openai_usage_end(cx, &s->usage);
+    openai_usage_end(cx, &s->usage, false);
 }
 
 /* "/completions" at the root is llama-server's own, or this: the bodies tell. */

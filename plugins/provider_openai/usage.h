@@ -6,6 +6,7 @@
  *   Groq        x_groq.usage                         (https://console.groq.com/docs)
  *   Qwen        input_tokens, output_tokens, cache_creation in the details
  *               (https://help.aliyun.com/zh/model-studio)
+ *   Mistral     prompt_audio_seconds; audio tokens are in the total alone
  *   OpenRouter, LiteLLM   cache_write_tokens, cache_read_input_tokens; what it cost is not read
  *   llama-server          timings, which stand in for usage that was not asked for
  */
@@ -28,6 +29,12 @@ enum {
     USAGE_TIMED_CACHED,
     USAGE_TIMED_PROMPT,
     USAGE_TIMED_OUTPUT,
+    USAGE_AUDIO_SECONDS,
+    USAGE_BOTS, /* how much each model used that an Ark bot called */
+    USAGE_BOT_INPUT,
+    USAGE_BOT_OUTPUT,
+    USAGE_BOT_CACHED,
+    USAGE_BOT_REASONING,
     USAGE_COUNTS, /* by modality from here on: input, then output */
     USAGE_MODALITY_IN = USAGE_COUNTS,
     USAGE_MODALITY_OUT = USAGE_MODALITY_IN + TP_MODALITIES,
@@ -61,7 +68,9 @@ enum {
         {at ".num_cached_tokens", USAGE_CACHED}, {at ".prompt_cache_hit_tokens", USAGE_CACHED},    \
         {at ".cache_read_input_tokens", USAGE_CACHED},                                             \
         {at ".cache_creation_input_tokens", USAGE_WRITTEN},                                        \
-        {at ".reasoning_tokens", USAGE_REASONING}, USAGE_INPUT_RULES(at ".prompt_tokens_details"), \
+        {at ".reasoning_tokens", USAGE_REASONING},                                                 \
+        {at ".prompt_audio_seconds", USAGE_AUDIO_SECONDS},                                         \
+        USAGE_INPUT_RULES(at ".prompt_tokens_details"),                                            \
         USAGE_INPUT_RULES(at ".input_tokens_details"),                                             \
         USAGE_OUTPUT_RULES(at ".completion_tokens_details"),                                       \
         USAGE_OUTPUT_RULES(at ".output_tokens_details")
@@ -73,17 +82,28 @@ enum {
         "timings.predicted_n", USAGE_TIMED_OUTPUT                                                  \
     }
 
+/* https://www.volcengine.com/docs/82379/1285207; in place of `usage` where that is missing. */
+#define BOT_USAGE_RULES(at)                                                                        \
+    {at, USAGE_BOTS}, {at "[].prompt_tokens", USAGE_BOT_INPUT},                                    \
+        {at "[].completion_tokens", USAGE_BOT_OUTPUT},                                             \
+        {at "[].prompt_tokens_details.cached_tokens", USAGE_BOT_CACHED},                           \
+    {                                                                                              \
+        at "[].completion_tokens_details.reasoning_tokens", USAGE_BOT_REASONING                    \
+    }
+
 /* Counts one more than they are, so that zeroed memory says "unknown". Later ones replace earlier
  * ones, field by field. */
 struct openai_usage {
     int64_t counts[USAGE_COUNTS - USAGE_FIRST];
-    bool seen; /* any that is no timing */
+    int64_t audio_input; /* as `counts` */
+    bool seen;           /* any that is no timing */
 };
 
 /* An event of a USAGE_* action. */
 void openai_usage_json(struct tp_call_cx *cx, struct openai_usage *u, int action,
                        const struct tp_json_event *e);
-/* All is read: tells the host. */
-void openai_usage_end(struct tp_call_cx *cx, const struct openai_usage *u);
+/* All is read: tells the host. Of an answer that failed on its way counts may be of several
+ * moments, so that nothing is read from their differences. */
+void openai_usage_end(struct tp_call_cx *cx, struct openai_usage *u, bool failed);
 
 #endif
