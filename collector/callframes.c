@@ -16,7 +16,7 @@ struct tp_frames {
     struct tp_json json;
     bool wrapped;   /* the event being read may hold another */
     uint32_t bits;  /* of base64, not yet a byte */
-    uint8_t digits; /* in bits */
+    uint8_t digits; /* of the group of four that is being read */
 };
 
 static int digit_of(char c)
@@ -42,8 +42,9 @@ static void take_base64(void *cx, int action, const struct tp_json_event *e)
         if (digit < 0)
             continue;
         f->bits = f->bits << 6 | (uint32_t)digit;
-        if (++f->digits % 4 != 1)
-            out[n++] = (char)(f->bits >> (6 - 2 * ((f->digits - 1) % 4)));
+        if (f->digits)
+            out[n++] = (char)(f->bits >> (6 - 2 * f->digits));
+        f->digits = (f->digits + 1) % 4;
         if (n == sizeof(out)) {
             tp_call_events.data(f->call, out, n);
             n = 0;

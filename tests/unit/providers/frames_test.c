@@ -194,6 +194,31 @@ Test(frames, of_an_invoked_model_hold_its_vendors_own_events)
     }
 }
 
+Test(frames, hold_documents_of_any_length)
+{
+    static struct frames f;
+    for (int length = 150; length < 800; length += 50) {
+        char document[1200];
+        struct play p;
+        snprintf(document, sizeof(document),
+                 "{\"outputs\":[{\"text\":\"%0*d\",\"stop_reason\":\"stop\"}],\"amazon-bedrock-"
+                 "invocationMetrics\":{\"inputTokenCount\":5,\"outputTokenCount\":9}}",
+                 length, 0);
+        f.n = 0;
+        put_chunk(&f, document);
+        play_begin(&p, (unsigned)length);
+        play_exchange_bytes(&p,
+                            "POST /model/mistral.m-v1%3A0/invoke-with-response-stream\nhost: "
+                            "h\n\n{\"prompt\":\"Q\"}",
+                            HEAD, f.data, f.n, 0, 0);
+        expect(&p, "cpl", "true");
+        expect(&p, "stop", "stop");
+        expect(&p, "use.in", "5");
+        expect(&p, "use.out", "9");
+        play_end(&p);
+    }
+}
+
 Test(frames, of_a_profile_that_hides_its_model_tell_it_themselves)
 {
     static struct frames f;
