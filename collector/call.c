@@ -205,6 +205,12 @@ static void on_event_abort(void *cx)
 const struct tp_sse_handler tp_call_events = {
     .begin = on_event_begin, .data = on_event_data, .end = on_event_end, .abort = on_event_abort};
 
+void tp_call_answer_head(struct tp_call *call, const struct tp_http_view *head)
+{
+    if (call->compiled->api->response_begin)
+        call->compiled->api->response_begin(&call->cx, head);
+}
+
 void tp_call_answer_begin(struct tp_call *call, enum tp_answer_form form)
 {
     call->answering = true;

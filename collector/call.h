@@ -86,6 +86,8 @@ void tp_call_request(struct tp_call *call, const char *data, size_t n);
 void tp_call_request_hole(struct tp_call *call);
 void tp_call_request_end(struct tp_call *call);
 
+/* The answer's head; what is set now is still the request's. */
+void tp_call_answer_head(struct tp_call *call, const struct tp_http_view *head);
 /* Once, before the answer's first byte. */
 void tp_call_answer_begin(struct tp_call *call, enum tp_answer_form form);
 void tp_call_answer(struct tp_call *call, const char *data, size_t n);

@@ -154,6 +154,15 @@ void tp_exchange_answer_head(struct tp_exchange *x, const struct tp_http_head *h
         x->provider = tp_provider_named(NULL, tp_http_field(head, "server"));
     if (!x->version[0])
         copy_short(x->version, sizeof(x->version), head->version);
+    struct tp_http_view view = {.method = "",
+                                .path = "",
+                                .query = "",
+                                .host = "",
+                                .status = head->status,
+                                .host_data = (void *)(uintptr_t)head,
+                                .header = view_header};
+    for (size_t i = 0; i < x->reading_count; i++)
+        tp_call_answer_head(x->readings[i], &view);
 }
 
 static void answer_form(struct tp_exchange *x, enum tp_answer_form form)

@@ -207,7 +207,7 @@ static bool check_api(struct verdict *v, const struct tp_provider_api *a, uint32
     const void *const others[] = {
         (const void *)a->request_begin,  (const void *)a->request_end,
         (const void *)a->document_begin, (const void *)a->document_end,
-        (const void *)a->response_end,
+        (const void *)a->response_end,   (const void *)a->response_begin,
     };
     if (!all_functions(others, sizeof(others) / sizeof(others[0])))
         return refuse(v, "%s: an operation is no function", a->name);

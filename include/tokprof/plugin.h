@@ -297,9 +297,10 @@ struct tp_call_cx {
     (-1) /* this endpoint is the provider's, but is no model call (listing, counting) */
 
 /* One API of a provider. The host runs the operations in this order: request_begin,
- * request_json, request_end, then for each document of the answer document_begin, response_json,
- * document_end, and last response_end; any of them may be missing where bytes were lost or the
- * connection broke, except response_end. */
+ * request_json, request_end, response_begin, then for each document of the answer document_begin,
+ * response_json, document_end, and last response_end; any of them may be missing where bytes were
+ * lost or the connection broke, except response_end. An answer may begin before its request ends.
+ */
 struct tp_provider_api {
     const char *name;     /* "anthropic.messages" */
     const char *provider; /* who made the API: "anthropic" */
@@ -324,6 +325,9 @@ struct tp_provider_api {
     /* After all is read: how much this looked like the API by its bodies, 0 to 100. Decides where
      * no path did. */
     int (*shape)(const struct tp_call_cx *);
+    /* The answer's head (`status` and `header` of the view), for counts that stand there. Or NULL.
+     */
+    void (*response_begin)(struct tp_call_cx *, const struct tp_http_view *);
 };
 
 /* Who runs the service at a known host: many speak an API that another vendor made. */

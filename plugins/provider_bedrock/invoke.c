@@ -13,6 +13,14 @@ static const struct tp_json_rule request_rules[] = {{"prompt", 0}, {NULL}};
 
 #define METRICS_KEY "amazon-bedrock-invocationMetrics"
 
+#define NOVA_RULES(at)                                                                             \
+    {at ".inputTokens", INPUT}, {at ".outputTokens", GENERATED},                                   \
+        {at ".cacheReadInputTokens", CACHE_READ}, {at ".cacheReadInputTokenCount", CACHE_READ},    \
+        {at ".cacheWriteInputTokens", CACHE_WRITE},                                                \
+    {                                                                                              \
+        at ".cacheWriteInputTokenCount", CACHE_WRITE                                               \
+    }
+
 static const struct tp_json_rule response_rules[] = {
     {METRICS_KEY, METRICS},
     {METRICS_KEY ".inputTokenCount", INPUT},
@@ -36,10 +44,8 @@ static const struct tp_json_rule response_rules[] = {
     {"contentBlockDelta.delta.text", OUTPUT},
     {"messageStop.stopReason", STOP_REASON, true},
     {"stopReason", STOP_REASON, true},
-    {"usage.inputTokens", INPUT},
-    {"usage.outputTokens", GENERATED},
-    {"metadata.usage.inputTokens", INPUT},
-    {"metadata.usage.outputTokens", GENERATED},
+    NOVA_RULES("usage"),
+    NOVA_RULES("metadata.usage"),
     /* Mistral, and those that speak like chat completions */
     {"outputs[].text", OUTPUT},
     {"outputs[].stop_reason", STOP_REASON, true},
@@ -51,9 +57,11 @@ static const struct tp_json_rule response_rules[] = {
     {NULL},
 };
 
+#define COUNTS (CACHE_WRITE - INPUT + 1)
+
 struct state {
-    bool usage_seen, in_metrics, metrics_seen;
-    int64_t input, cache_read, cache_write; /* of the metrics */
+    bool in_metrics, metrics_seen;
+    int64_t counts[COUNTS]; /* from INPUT on; -1: unknown */
 };
 
 void bedrock_set_model(struct tp_call_cx *cx, const struct tp_http_view *head)
@@ -73,6 +81,9 @@ void bedrock_set_model(struct tp_call_cx *cx, const struct tp_http_view *head)
 
 static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
 {
+    struct state *s = cx->state;
+    for (int i = 0; i < COUNTS; i++)
+        s->counts[i] = -1;
     bedrock_set_model(cx, head);
     cx->host->set_streamed(cx->call, head && path_ends(head->path, "/invoke-with-response-stream"));
 }
@@ -84,40 +95,39 @@ static void request_json(struct tp_call_cx *cx, int action, const struct tp_json
     (void)e;
 }
 
-static void metrics(struct tp_call_cx *cx, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    s->in_metrics = e->type == TP_JSON_OBJECT_BEGIN;
-    if (s->in_metrics) {
-        s->input = s->cache_read = s->cache_write = -1;
-    } else if (e->type == TP_JSON_OBJECT_END) {
-        /* As in Converse, what the cache gave and took is not among the input. */
-        if (s->input >= 0)
-            cx->host->set_usage(cx->call, TP_USAGE_INPUT,
-                                s->input + (s->cache_read > 0 ? s->cache_read : 0) +
-                                    (s->cache_write > 0 ? s->cache_write : 0));
-        cx->host->set_usage(cx->call, TP_USAGE_CACHE_READ, s->cache_read);
-        cx->host->set_usage(cx->call, TP_USAGE_CACHE_WRITE, s->cache_write);
-        s->metrics_seen = true;
-        cx->host->set_finished(cx->call);
-    }
-}
-
 static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
     int64_t n = cx->host->whole_number(e);
-    if (n < 0 || (s->metrics_seen && !s->in_metrics))
+    if (n >= 0 && (s->in_metrics || !s->metrics_seen))
+        s->counts[action - INPUT] = n;
+}
+
+/* Of an answer that is not streamed; some vendors' bodies count nothing. */
+static void response_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
+{
+    static const char *const names[COUNTS] = {"x-amzn-bedrock-input-token-count",
+                                              "x-amzn-bedrock-output-token-count",
+                                              "x-amzn-bedrock-cache-read-input-token-count",
+                                              "x-amzn-bedrock-cache-write-input-token-count"};
+    for (int i = 0; i < COUNTS; i++) {
+        const char *value = head->header(head->host_data, names[i]);
+        struct tp_json_event e = {.type = TP_JSON_NUMBER, .first = true, .last = true};
+        e.data = value;
+        e.len = value ? strlen(value) : 0;
+        if (value)
+            usage(cx, INPUT + i, &e);
+    }
+}
+
+static void metrics(struct tp_call_cx *cx, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    s->in_metrics = e->type == TP_JSON_OBJECT_BEGIN;
+    if (e->type != TP_JSON_OBJECT_END)
         return;
-    s->usage_seen = true;
-    if (action == GENERATED)
-        cx->host->set_usage(cx->call, TP_USAGE_OUTPUT, n);
-    else if (!s->in_metrics)
-        cx->host->set_usage(cx->call, TP_USAGE_INPUT, n);
-    else
-        *(action == INPUT        ? &s->input
-          : action == CACHE_READ ? &s->cache_read
-                                 : &s->cache_write) = n;
+    s->metrics_seen = true;
+    cx->host->set_finished(cx->call);
 }
 
 static void response_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
@@ -132,6 +142,20 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
     } else {
         usage(cx, action, e);
     }
+}
+
+/* As in Converse, what the cache gave and took is not among the input. */
+static void response_end(struct tp_call_cx *cx)
+{
+    const struct state *s = cx->state;
+    int64_t input = s->counts[0], read = s->counts[CACHE_READ - INPUT];
+    int64_t write = s->counts[CACHE_WRITE - INPUT];
+    if (input >= 0)
+        input += (read > 0 ? read : 0) + (write > 0 ? write : 0);
+    cx->host->set_usage(cx->call, TP_USAGE_INPUT, input);
+    cx->host->set_usage(cx->call, TP_USAGE_CACHE_READ, read);
+    cx->host->set_usage(cx->call, TP_USAGE_CACHE_WRITE, write);
+    cx->host->set_usage(cx->call, TP_USAGE_OUTPUT, s->counts[GENERATED - INPUT]);
 }
 
 /* The id of a profile, or of a model of one's own, hides the vendor: then the bodies tell, Claude's
@@ -167,7 +191,9 @@ const struct tp_provider_api bedrock_invoke = {
     .request_begin = request_begin,
     .request_json = request_json,
     .response_json = response_json,
+    .response_end = response_end,
     .shape = shape,
+    .response_begin = response_begin,
 };
 
 static const struct tp_provider_api *const apis[] = {&bedrock_converse, &bedrock_invoke, NULL};
