@@ -84,6 +84,8 @@ static const struct tp_json_rule response_rules[] = {
     SERVER_TOOL_RULES("usage"),
     BOT_USAGE_RULES("bot_usage.model_usage"),
     SERVER_ACTION_RULES("bot_usage.action_usage"),
+    SERVER_EXECUTED_RULES("choices[].message.executed_tools"),
+    SERVER_EXECUTED_RULES("choices[].delta.executed_tools"),
     {NULL},
 };
 

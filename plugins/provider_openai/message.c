@@ -136,6 +136,14 @@ static void tool_call_entry(struct tp_call_cx *cx, int action, const struct tp_j
     }
 }
 
+static void tool_call_name(struct tp_call_cx *cx, const struct tp_json_event *e)
+{
+    struct chat *s = cx->state;
+    tool_calls_name(cx, &s->calls, e->data, e->len);
+    if (s->in_answer)
+        server_tools_called(cx, &s->tools, e->data, e->len);
+}
+
 static void tool_call(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct chat *s = cx->state;
@@ -149,7 +157,7 @@ static void tool_call(struct tp_call_cx *cx, int action, const struct tp_json_ev
     else if (action == TOOL_CALL_ID && text)
         tool_calls_id(cx, &s->calls, e->data, e->len);
     else if (action == TOOL_CALL_NAME && text)
-        tool_calls_name(cx, &s->calls, e->data, e->len);
+        tool_call_name(cx, e);
     if (text)
         output_seen(cx, e);
 }

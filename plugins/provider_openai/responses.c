@@ -4,7 +4,8 @@
  * (response.output_item.done, else the final response), so that they are read as the next request's
  * input will be; the deltas only tell the time.
  */
-#include "openai.h"
+#include "servertools.h"
+#include "usage.h"
 
 enum action {
     MODEL,
@@ -19,12 +20,15 @@ enum action {
     INPUT_STRING,
     /* an item of input or output */
     ITEM,
+    ITEM_LISTED, /* in a response, which repeats those that came one by one */
     ITEM_TYPE,
+    ITEM_STATUS,
     ITEM_ROLE,
     ITEM_CALL_ID,
     ITEM_NAME,
     ITEM_ARGS,
     ITEM_ACTION,
+    ITEM_ACTION_TYPE,
     ITEM_TEXT,
     ITEM_PART,
     ITEM_PART_TYPE,
@@ -41,45 +45,36 @@ enum action {
     INCOMPLETE,
     ERROR_OBJECT,
     DELTA,
-    USAGE_INPUT,
-    USAGE_OUTPUT,
-    USAGE_CACHED,
-    USAGE_WRITTEN,
-    USAGE_REASONING,
 };
 
 #define IGNORED (-1)
 
-#define ITEM_RULES(at)                                                                             \
-    {at, ITEM}, {at ".type", ITEM_TYPE, true}, {at ".role", ITEM_ROLE, true}, {at ".id", IGNORED}, \
-        {at ".status", IGNORED}, {at ".call_id", ITEM_CALL_ID, true},                              \
-        {at ".name", ITEM_NAME, true}, {at ".arguments", ITEM_ARGS}, {at ".input", ITEM_ARGS},     \
-        {at ".action", ITEM_ACTION}, {at ".content", ITEM_TEXT}, {at ".output", ITEM_TEXT},        \
-        {at ".content[]", ITEM_PART}, {at ".content[].type", ITEM_PART_TYPE, true},                \
-        {at ".content[].text", ITEM_PART_TEXT}, {at ".content[].refusal", ITEM_PART_TEXT},         \
-        {at ".content[].image_url", ITEM_PART_MEDIA}, {at ".content[].file_id", ITEM_PART_MEDIA},  \
-        {at ".content[].file_data", ITEM_PART_MEDIA}, {at ".content[].file_url", ITEM_PART_MEDIA}, \
-        {at ".output[]", ITEM_PART}, {at ".output[].type", ITEM_PART_TYPE, true},                  \
-        {at ".output[].text", ITEM_PART_TEXT}, {at ".output[].image_url", ITEM_PART_MEDIA},        \
-        {at ".summary[].text", ITEM_SUMMARY}, {at ".encrypted_content", ITEM_SECRET},              \
+#define ITEM_RULES(at, action)                                                                     \
+    {at, action}, {at ".type", ITEM_TYPE, true}, {at ".role", ITEM_ROLE, true},                    \
+        {at ".id", IGNORED}, {at ".status", ITEM_STATUS, true},                                    \
+        {at ".call_id", ITEM_CALL_ID, true}, {at ".name", ITEM_NAME, true},                        \
+        {at ".arguments", ITEM_ARGS}, {at ".input", ITEM_ARGS}, {at ".action", ITEM_ACTION},       \
+        {at ".action.type", ITEM_ACTION_TYPE, true}, {at ".content", ITEM_TEXT},                   \
+        {at ".output", ITEM_TEXT}, {at ".content[]", ITEM_PART},                                   \
+        {at ".content[].type", ITEM_PART_TYPE, true}, {at ".content[].text", ITEM_PART_TEXT},      \
+        {at ".content[].refusal", ITEM_PART_TEXT}, {at ".content[].image_url", ITEM_PART_MEDIA},   \
+        {at ".content[].file_id", ITEM_PART_MEDIA}, {at ".content[].file_data", ITEM_PART_MEDIA},  \
+        {at ".content[].file_url", ITEM_PART_MEDIA}, {at ".output[]", ITEM_PART},                  \
+        {at ".output[].type", ITEM_PART_TYPE, true}, {at ".output[].text", ITEM_PART_TEXT},        \
+        {at ".output[].image_url", ITEM_PART_MEDIA}, {at ".summary[].text", ITEM_SUMMARY},         \
+        {at ".encrypted_content", ITEM_SECRET},                                                    \
     {                                                                                              \
         at ".*", ITEM_OTHER                                                                        \
-    }
-
-#define USAGE_RULES(at)                                                                            \
-    {at ".input_tokens", USAGE_INPUT}, {at ".output_tokens", USAGE_OUTPUT},                        \
-        {at ".input_tokens_details.cached_tokens", USAGE_CACHED},                                  \
-        {at ".input_tokens_details.cache_write_tokens", USAGE_WRITTEN},                            \
-    {                                                                                              \
-        at ".output_tokens_details.reasoning_tokens", USAGE_REASONING                              \
     }
 
 /* A response, as the whole answer or inside an event. */
 #define RESPONSE_RULES(at)                                                                         \
     {at "id", RESPONSE_ID, true}, {at "object", OBJECT, true}, {at "model", MODEL, true},          \
         {at "status", STATUS, true}, {at "service_tier", TIER, true}, {at "error", ERROR_OBJECT},  \
-        {at "incomplete_details.reason", INCOMPLETE, true}, ITEM_RULES(at "output[]"),             \
-        USAGE_RULES(at "usage")
+        {at "incomplete_details.reason", INCOMPLETE, true},                                        \
+        ITEM_RULES(at "output[]", ITEM_LISTED),                                                    \
+        {at "tool_usage.web_search.num_requests", SERVER_WEB_SEARCH},                              \
+        SERVER_TOOL_RULES(at "usage"), USAGE_RULES(at "usage")
 
 static const struct tp_json_rule request_rules[] = {
     {"model", MODEL, true},
@@ -92,12 +87,12 @@ static const struct tp_json_rule request_rules[] = {
     {"tools[]", TOOL},
     {"tools[].name", TOOL_NAME, true},
     {"input", INPUT_STRING},
-    ITEM_RULES("input[]"),
+    ITEM_RULES("input[]", ITEM),
     {NULL},
 };
 
 static const struct tp_json_rule response_rules[] = {
-    {"type", TYPE, true},        {"delta", DELTA}, ITEM_RULES("item"), RESPONSE_RULES(""),
+    {"type", TYPE, true},        {"delta", DELTA}, ITEM_RULES("item", ITEM), RESPONSE_RULES(""),
     RESPONSE_RULES("response."), {NULL},
 };
 
@@ -107,12 +102,18 @@ struct item {
     size_t type_len, role_len, call_id_len, part_type_len;
     struct tp_block *part, *call, *text, *secret, *other;
     bool wanted;
+    bool whole, begun; /* begun and not known to be whole: it comes again */
+    bool searches;     /* what a search tool did: it also opens pages */
 };
 
 struct state {
-    bool in_answer, input_seen, response_seen, usage_seen, delta_seen, items_seen;
+    bool in_answer, input_seen, response_seen, delta_seen, items_seen, failed;
     bool reason_seen; /* a better stop reason than the status */
-    bool item_wanted; /* by the event's type */
+    bool event_known; /* the event's type was told before its item */
+    bool item_wanted; /* by it */
+    bool list_wanted; /* none came by itself before this document */
+    struct openai_usage usage;
+    struct server_tools tools;
     struct tp_block *system, *tool, *input;
     struct item item;
 };
@@ -206,7 +207,9 @@ static void group_end(struct tp_call_cx *cx, const struct item *item)
 {
     struct tp_group_end end = {.kind = TP_BLOCK_USER};
     struct state *s = cx->state;
-    if (type_ends(item, "_output")) {
+    if (type_is(item, "mcp_call")) { /* its result stands in the same item */
+        end.kind = TP_BLOCK_TOOL_RESULT;
+    } else if (type_ends(item, "_output")) {
         end.kind = TP_BLOCK_TOOL_RESULT;
         end.join = true;
         end.call_id = item->call_id;
@@ -231,10 +234,17 @@ static void other_end(struct tp_call_cx *cx, struct item *item, bool known)
     cx->host->block_close(item->other);
 }
 
-static void item_end(struct tp_call_cx *cx)
+/* The call said again whole, later. */
+static void item_drop(struct tp_call_cx *cx, struct item *item)
 {
-    struct state *s = cx->state;
-    struct item *item = &s->item;
+    struct tp_block *blocks[] = {item->part, item->call, item->text, item->secret, item->other};
+    for (size_t i = 0; i < sizeof(blocks) / sizeof(*blocks); i++)
+        cx->host->block_discard(blocks[i]);
+    group_end(cx, item);
+}
+
+static void item_keep(struct tp_call_cx *cx, struct item *item)
+{
     bool call = type_ends(item, "_call") && (item->call || item->call_id_len);
     bool known = call || item->role_len || item->text || item->secret || type_is(item, "message") ||
                  type_is(item, "reasoning") || type_ends(item, "_output");
@@ -245,20 +255,35 @@ static void item_end(struct tp_call_cx *cx)
     reasoning_end(cx, item);
     other_end(cx, item, known);
     group_end(cx, item);
+}
+
+static void item_end(struct tp_call_cx *cx)
+{
+    struct state *s = cx->state;
+    struct item *item = &s->item;
+    if (s->in_answer && item->begun && !item->whole) {
+        item_drop(cx, item);
+    } else {
+        item_keep(cx, item);
+        s->items_seen |= s->in_answer;
+        if (s->in_answer && item->searches)
+            server_tools_item(cx, &s->tools, item->type, item->type_len);
+        if (s->in_answer && !s->delta_seen)
+            cx->host->output_seen(cx->call);
+    }
     memset(item, 0, sizeof(*item));
 }
 
-static void item(struct tp_call_cx *cx, const struct tp_json_event *e)
+static void item(struct tp_call_cx *cx, bool listed, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
     if (begins(e)) {
         memset(&s->item, 0, sizeof(s->item));
-        s->item.wanted = !s->in_answer || s->item_wanted;
+        s->item.wanted = !s->in_answer || (listed ? s->list_wanted : s->item_wanted);
+        s->item.searches = true;
+        s->item.whole = listed || s->event_known;
         s->item.group = cx->host->group_begin(cx->call);
     } else if (ends(e) && s->item.wanted) {
-        s->items_seen |= s->in_answer;
-        if (s->in_answer && !s->delta_seen)
-            cx->host->output_seen(cx->call);
         item_end(cx);
     }
 }
@@ -275,11 +300,18 @@ static void args(struct tp_call_cx *cx, struct item *item, const struct tp_json_
 static void item_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct item *i = &((struct state *)cx->state)->item;
-    if (action != ITEM && !i->wanted)
+    if (action != ITEM && action != ITEM_LISTED && !i->wanted)
         return;
     switch (action) {
     case ITEM:
-        item(cx, e);
+    case ITEM_LISTED:
+        item(cx, action == ITEM_LISTED, e);
+        break;
+    case ITEM_STATUS:
+        i->begun = is_word(e, "in_progress");
+        break;
+    case ITEM_ACTION_TYPE:
+        i->searches = e->type != TP_JSON_STRING || is_word(e, "search");
         break;
     case ITEM_TYPE:
         i->type_len = copy_string(i->type, sizeof(i->type), e);
@@ -387,20 +419,24 @@ static bool text_is(const char *s, size_t n, const char *word)
     return n == strlen(word) && memcmp(s, word, n) == 0;
 }
 
-/* Items are read where they come whole; an added one is empty yet, and the final response repeats
- * them all. */
+static void failed(struct tp_call_cx *cx)
+{
+    ((struct state *)cx->state)->failed = true;
+    cx->host->set_failed(cx->call);
+}
+
+/* Items are read where they come whole; an added one is empty yet. */
 static void event_told(struct tp_call_cx *cx, const char *type, size_t n)
 {
     struct state *s = cx->state;
+    s->event_known = true;
     s->item_wanted = !text_is(type, n, "response.output_item.added");
     if (n > 9 && memcmp(type, "response.", 9) == 0)
         s->response_seen = true;
     if (text_is(type, n, "response.completed") || text_is(type, n, "response.incomplete")) {
-        s->item_wanted = !s->items_seen;
         cx->host->set_finished(cx->call);
     } else if (text_is(type, n, "response.failed") || text_is(type, n, "error")) {
-        s->item_wanted = !s->items_seen;
-        cx->host->set_failed(cx->call);
+        failed(cx);
         cx->host->set_finished(cx->call);
     }
 }
@@ -410,21 +446,11 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
     struct state *s = cx->state;
     if (!s->in_answer)
         memset(&s->item, 0, sizeof(s->item));
-    s->in_answer = true;
-    s->item_wanted = !s->items_seen || !*event;
+    s->in_answer = s->item_wanted = true;
+    s->list_wanted = !s->items_seen;
+    s->event_known = false;
     if (*event)
         event_told(cx, event, strlen(event));
-}
-
-static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
-{
-    static const enum tp_usage_field fields[] = {TP_USAGE_INPUT, TP_USAGE_OUTPUT,
-                                                 TP_USAGE_CACHE_READ, TP_USAGE_CACHE_WRITE,
-                                                 TP_USAGE_REASONING};
-    struct state *s = cx->state;
-    int64_t n = cx->host->whole_number(e);
-    s->usage_seen |= n >= 0;
-    cx->host->set_usage(cx->call, fields[action - USAGE_INPUT], n);
 }
 
 static void object_told(struct tp_call_cx *cx, const struct tp_json_event *e)
@@ -437,15 +463,14 @@ static void object_told(struct tp_call_cx *cx, const struct tp_json_event *e)
 static void status_told(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
-    bool failed = is_word(e, "failed");
-    if (!failed && !is_word(e, "completed") && !is_word(e, "incomplete") &&
-        !is_word(e, "cancelled"))
+    bool bad = is_word(e, "failed");
+    if (!bad && !is_word(e, "completed") && !is_word(e, "incomplete") && !is_word(e, "cancelled"))
         return; /* on its way */
     if (!s->reason_seen)
         set_string(cx, TP_CALL_STOP_REASON, e);
     cx->host->set_finished(cx->call);
-    if (failed)
-        cx->host->set_failed(cx->call);
+    if (bad)
+        failed(cx);
 }
 
 static void delta(struct tp_call_cx *cx, const struct tp_json_event *e)
@@ -486,17 +511,25 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
         break;
     case ERROR_OBJECT:
         if (begins(e))
-            cx->host->set_failed(cx->call);
+            failed(cx);
         break;
     case DELTA:
         delta(cx, e);
         break;
     default:
-        if (action >= USAGE_INPUT)
-            usage(cx, action, e);
+        if (action >= SERVER_TOOL_FIRST)
+            server_tools_json(cx, &s->tools, action, e);
+        else if (action >= USAGE_FIRST)
+            openai_usage_json(cx, &s->usage, action, e);
         else if (action >= 0)
             item_json(cx, action, e);
     }
+}
+
+static void response_end(struct tp_call_cx *cx)
+{
+    struct state *s = cx->state;
+    openai_usage_end(cx, &s->usage, s->failed);
 }
 
 static int match(const struct tp_http_view *request)
@@ -514,7 +547,7 @@ static int match(const struct tp_http_view *request)
 static int shape(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;
-    return s->response_seen ? (s->usage_seen ? 85 : 60) : s->input_seen ? 10 : 0;
+    return s->response_seen ? (s->usage.seen ? 85 : 60) : s->input_seen ? 10 : 0;
 }
 
 static const char *const anchors[] = {"usage", NULL};
@@ -531,5 +564,6 @@ const struct tp_provider_api openai_responses = {
     .request_end = request_end,
     .document_begin = document_begin,
     .response_json = response_json,
+    .response_end = response_end,
     .shape = shape,
 };

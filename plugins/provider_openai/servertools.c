@@ -34,23 +34,64 @@ static void action_json(struct tp_call_cx *cx, struct server_tools *t, int actio
     }
 }
 
+static void executed_json(struct tp_call_cx *cx, struct server_tools *t, int action,
+                          const struct tp_json_event *e)
+{
+    if (action == SERVER_EXECUTED_TYPE) {
+        t->name_len = copy_string(t->name, sizeof(t->name), e);
+    } else if (action == SERVER_EXECUTED_OUTPUT) {
+        t->done |= e->type == TP_JSON_STRING && e->len;
+    } else if (begins(e)) {
+        t->name_len = 0;
+        t->done = false;
+    } else if (ends(e) && t->done) {
+        server_tools_item(cx, t, t->name, t->name_len);
+    }
+}
+
 void server_tools_json(struct tp_call_cx *cx, struct server_tools *t, int action,
                        const struct tp_json_event *e)
 {
-    if (action >= SERVER_ACTION) {
+    if (action >= SERVER_EXECUTED) {
+        executed_json(cx, t, action, e);
+    } else if (action >= SERVER_ACTION) {
         action_json(cx, t, action, e);
-        return;
+    } else if (cx->host->whole_number(e) >= 0) {
+        t->told[action - SERVER_TOOL_FIRST] = true;
+        set(cx, action, cx->host->whole_number(e));
     }
-    int64_t n = cx->host->whole_number(e);
-    if (n < 0)
-        return;
-    t->told[action - SERVER_TOOL_FIRST] = true;
-    set(cx, action, n);
 }
 
-void server_tools_used(struct tp_call_cx *cx, struct server_tools *t, int tool)
+static void used(struct tp_call_cx *cx, struct server_tools *t, int tool)
 {
-    unsigned used = ++t->used[tool - SERVER_TOOL_FIRST];
+    unsigned count = ++t->used[tool - SERVER_TOOL_FIRST];
     if (!t->told[tool - SERVER_TOOL_FIRST])
-        set(cx, tool, used);
+        set(cx, tool, count);
+}
+
+void server_tools_item(struct tp_call_cx *cx, struct server_tools *t, const char *type, size_t n)
+{
+    static const struct {
+        const char *type;
+        int tool;
+    } types[] = {
+        {"web_search_call", SERVER_WEB_SEARCH},
+        {"x_search_call", SERVER_X_SEARCH},
+        {"file_search_call", SERVER_FILE_SEARCH},
+        {"code_interpreter_call", SERVER_CODE_EXECUTION},
+        {"image_generation_call", SERVER_IMAGE_GENERATION},
+        {"mcp_call", SERVER_MCP},
+        {"search", SERVER_WEB_SEARCH},
+        {"visit", SERVER_WEB_FETCH},
+        {"python", SERVER_CODE_EXECUTION},
+    };
+    for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+        if (n == strlen(types[i].type) && memcmp(type, types[i].type, n) == 0)
+            used(cx, t, types[i].tool);
+}
+
+void server_tools_called(struct tp_call_cx *cx, struct server_tools *t, const char *name, size_t n)
+{
+    if (n == 11 && memcmp(name, "$web_search", n) == 0)
+        used(cx, t, SERVER_WEB_SEARCH);
 }

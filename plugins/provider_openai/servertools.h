@@ -5,6 +5,8 @@
  *   xAI          server_side_tool_usage_details, num_sources_used  (https://docs.x.ai/docs)
  *   Perplexity   num_search_queries  (https://docs.perplexity.ai)
  *   Ark          tool_usage; bots: bot_usage.action_usage  (https://www.volcengine.com/docs/82379)
+ *   Groq         executed_tools of the message  (https://console.groq.com/docs/compound)
+ *   Kimi         calls of the tool $web_search  (https://platform.moonshot.ai/docs)
  *   DashScope    plugins.search.count, x_tools  (https://help.aliyun.com/zh/model-studio)
  */
 #ifndef PROVIDER_OPENAI_SERVERTOOLS_H
@@ -28,6 +30,9 @@ enum {
     SERVER_ACTION = SERVER_TOOL_NAMED, /* of a bot: it names its tools itself */
     SERVER_ACTION_NAME,
     SERVER_ACTION_COUNT,
+    SERVER_EXECUTED, /* by Groq */
+    SERVER_EXECUTED_TYPE,
+    SERVER_EXECUTED_OUTPUT,
 };
 
 #define SERVER_TOOL_RULES(at)                                                                      \
@@ -58,18 +63,27 @@ enum {
         at "[].count", SERVER_ACTION_COUNT                                                         \
     }
 
+#define SERVER_EXECUTED_RULES(at)                                                                  \
+    {at "[]", SERVER_EXECUTED}, {at "[].type", SERVER_EXECUTED_TYPE, true},                        \
+    {                                                                                              \
+        at "[].output", SERVER_EXECUTED_OUTPUT                                                     \
+    }
+
 struct server_tools {
     unsigned used[SERVER_TOOL_NAMED - SERVER_TOOL_FIRST]; /* items */
     bool told[SERVER_TOOL_NAMED - SERVER_TOOL_FIRST];     /* a count, which counts more */
-    char name[64];                                        /* of the bot's action at hand */
+    char name[64];                                        /* of the entry at hand */
     size_t name_len;
     int64_t count;
+    bool done; /* it has an output */
 };
 
 /* An event of a SERVER_* action. */
 void server_tools_json(struct tp_call_cx *cx, struct server_tools *t, int action,
                        const struct tp_json_event *e);
-/* One use of a tool that has a name here. */
-void server_tools_used(struct tp_call_cx *cx, struct server_tools *t, int tool);
+/* One use, as an item of such a type or, in Groq's answers, an entry; no such tool: nothing. */
+void server_tools_item(struct tp_call_cx *cx, struct server_tools *t, const char *type, size_t n);
+/* A tool call by this name was asked for that the provider itself will run. */
+void server_tools_called(struct tp_call_cx *cx, struct server_tools *t, const char *name, size_t n);
 
 #endif
