@@ -3,6 +3,8 @@
  */
 #include "chat.h"
 
+#include <strings.h>
+
 /* One message, in requests, whole answers and pieces of streamed ones. */
 #define MESSAGE_RULES(at, action)                                                                  \
     {at, action}, {at ".role", ROLE, true}, {at ".content", TEXT},                                 \
@@ -96,6 +98,9 @@ static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head
     struct chat *s = cx->state;
     const char *deployment = head ? strstr(head->path, "/deployments/") : NULL;
     s->dashscope = s->repeats = head && strstr(head->path, "/aigc/");
+    const char *events = s->dashscope ? head->header(head->host_data, "x-dashscope-sse") : NULL;
+    if (events && strcasecmp(events, "enable") == 0)
+        cx->host->set_streamed(cx->call, true);
     if (deployment) /* Azure names it in the path */
         cx->host->set_string(cx->call, TP_CALL_MODEL, deployment + 13,
                              strcspn(deployment + 13, "/"));
