@@ -32,6 +32,10 @@ def _differences(row, line):
     expect("path", row["path"], line["path"])
     expect("stream", row["stream"], line["streamed"])
     expect("http_status", row["http_status"], line["status"])
+    if "provider" in line:
+        expect("provider", row["provider"], line["provider"])
+    if "tls" in line:
+        expect("transport.tls", row["transport"]["tls"], "openssl" if line["tls"] else "none")
     if row["outcome"] not in OUTCOMES[line["outcome"]]:
         wrong.append(f"outcome is {row['outcome']!r}, was {line['outcome']!r}")
     if line["outcome"] == "ok":
@@ -68,6 +72,12 @@ def _pair(rows, lines):
             rest.remove(row)
             left.remove(line)
     return pairs, rest, left
+
+
+def by_call(rows, truth):
+    """(the referee's line, what is wrong with its row) of each call, and the rows that nobody made."""
+    pairs, invented, missing = _pair(rows, model_calls(truth))
+    return [(line, _differences(row, line)) for row, line in pairs] + [(line, ["not found"]) for line in missing], invented
 
 
 def exact(rows, truth):

@@ -51,6 +51,8 @@ class Worker(threading.Thread):
 
     def headers(self, call):
         headers = {"Content-Type": "application/json", "X-Script": json.dumps(call.get("script", {}))}
+        if "api" in call:
+            headers.update(apis.headers_of(call))
         if "tag" in call:
             headers["X-Tag"] = call["tag"]
         return {**headers, **call.get("headers", {})}

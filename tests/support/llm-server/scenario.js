@@ -25,7 +25,7 @@ class Scenario {
     this.steps = read.steps || [{}];
     this.defaults = read.defaults || {};
     this.seed = read.seed === undefined ? 1 : read.seed;
-    this.failures = new Map(); // step -> answers with an error status so far
+    this.failures = new Map(); // the request's tag and step -> answers with an error status so far
   }
 
   /** The step for a call that has seen `call.rounds` rounds of tools, and its options. */
@@ -36,9 +36,10 @@ class Scenario {
     const step = side ? { text: 'A short title' } : this.steps[index];
     const options = { ...this.defaults, ...step.options, ...request.script, round: call.rounds };
     if (options.status && options.times !== undefined) {
-      const failed = this.failures.get(index) || 0;
+      const which = `${request.headers['x-tag'] || ''} ${index}`;
+      const failed = this.failures.get(which) || 0;
       if (failed >= options.times) delete options.status;
-      else this.failures.set(index, failed + 1);
+      else this.failures.set(which, failed + 1);
     }
     return { step, side, options };
   }

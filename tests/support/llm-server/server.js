@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: MIT
-// The scripted LLM server: plays scenarios in four APIs over http and https, and is the referee: its truth
+// The scripted LLM server: plays scenarios in a dozen APIs over http and https, and is the referee: its truth
 // log says what really went over the wire. It shares no code and no rule table with tokprof.
 // Usage: server.js --dir DIR [--scenario FILE] [--workdir DIR]   (README.md beside it says more)
 'use strict';
@@ -15,7 +15,9 @@ const { serve } = require('./http1');
 const { seeded } = require('./random');
 const { Scenario } = require('./scenario');
 
-const APIS = ['anthropic', 'openai_chat', 'openai_responses', 'google'].map((name) => require(`./apis/${name}`));
+const { chat, generate } = require('./apis/ollama');
+const APIS = [...['anthropic', 'openai_chat', 'openai_responses', 'google', 'openai_completions', 'openai_embeddings', 'bedrock_converse',
+  'bedrock_invoke', 'llama', 'dashscope'].map((name) => require(`./apis/${name}`)), chat, generate];
 
 function parseArguments(argv) {
   const options = { workdir: process.cwd() };
@@ -43,6 +45,19 @@ function readScript(request) {
   } catch (error) {
     return {};
   }
+}
+
+/** One of the content codings that the client takes, if the script leaves it to the client. */
+function chosenEncoding(options, request, random) {
+  if (options.encoding !== 'accepted') return options.encoding;
+  const known = ['gzip', 'deflate', 'br', 'zstd'];
+  const accepted = known.filter((name) => (request.headers['accept-encoding'] || '').includes(name));
+  return accepted.length ? random.pick(accepted) : 'identity';
+}
+
+function contentType(api, call) {
+  if (api.contentType) return api.contentType(call);
+  return call.streamed && call.sse !== false ? 'text/event-stream; charset=utf-8' : 'application/json; charset=utf-8';
 }
 
 function prepare(request, n, secure) {
@@ -83,7 +98,7 @@ class Server {
     let call;
     try {
       const body = JSON.parse(request.body.toString());
-      call = { body, ...api.parse(body, request.match, request.query) };
+      call = { body, ...api.parse(body, request.match, request.query, request.headers) };
     } catch (error) {
       return this.fail(api, request, socket, { model: null, streamed: false, tools: [], results: [], rounds: 0 }, 400, {});
     }
@@ -98,8 +113,8 @@ class Server {
     if (options.error_after !== undefined && call.streamed) {
       pieces = [...pieces.slice(0, options.error_after), { data: api.errorEvent(options, call) }];
     }
-    const events = call.streamed && call.sse !== false;
-    const headers = { 'content-type': events ? 'text/event-stream; charset=utf-8' : 'application/json; charset=utf-8' };
+    const headers = { 'content-type': contentType(api, call), ...answer.headers };
+    options.encoding = chosenEncoding(options, request, random);
     const sent = await deliver(socket, request, 200, headers, pieces, options);
     const usage_sent = pieces.slice(0, sent.sent).map((p) => p.usage).filter(Boolean);
     const failed = options.error_after !== undefined && call.streamed;
@@ -107,7 +122,7 @@ class Server {
     const whole = sent.end === 'whole' && !failed;
     this.write(request, {
       ...described(api, call), kind: 'call', model: call.model, model_requested, status: 200, outcome, side,
-      encoding: options.encoding || 'identity', usage_sent, usage: api.normalise(usage_sent),
+      encoding: options.encoding || 'identity', usage_sent, usage: api.normalise(usage_sent, call),
       stop_reason: whole ? answer.stop_reason : null, response_id: answer.response_id,
       tools_asked: whole ? content.calls.map((c) => ({ name: c.name, id: c.id || null })) : [],
       answer_bytes: sent.bytes, wire_bytes: sent.wire_bytes,
@@ -117,10 +132,11 @@ class Server {
 
   async fail(api, request, socket, call, status, options) {
     const data = JSON.stringify(api.errorBody(status, 'scripted failure'));
-    const headers = { 'content-type': 'application/json', ...([429, 529].includes(status) && { 'retry-after': '0' }) };
+    options.encoding = chosenEncoding(options, request, seeded(request.n));
+    const headers = { 'content-type': 'application/json', ...(api.errorHeaders && api.errorHeaders(status)), ...([429, 529].includes(status) && { 'retry-after': '0' }) };
     const sent = await deliver(socket, request, status, headers, [{ data }], options);
     this.write(request, { ...described(api, call), kind: 'call', model: call.model, model_requested: call.model, status, outcome: 'error',
-      side: false, encoding: options.encoding || 'identity', usage_sent: [], usage: api.normalise([]), stop_reason: null,
+      side: false, encoding: options.encoding || 'identity', usage_sent: [], usage: api.normalise([], call), stop_reason: null,
       response_id: null, tools_asked: [], answer_bytes: sent.bytes, wire_bytes: sent.wire_bytes });
     return sent.end === 'whole';
   }
@@ -139,7 +155,7 @@ class Server {
 }
 
 function described(api, call) {
-  return { api: api.name, streamed: call.streamed, round: call.rounds, tools_offered: call.tools.length, tool_results: call.results };
+  return { api: call.api || api.name, provider: call.provider || api.provider, streamed: call.streamed, round: call.rounds, tools_offered: call.tools.length, tool_results: call.results };
 }
 
 function listen(server, port) {

@@ -35,4 +35,18 @@ function normal(fields) {
   };
 }
 
-module.exports = { draw, variantOf, known, sum, normal };
+const meant = new WeakMap(); // what goes over the wire -> what it means, in the referee's form
+
+/** Says what a usage object on the wire means; returns the object. */
+function tell(wire, counts) {
+  meant.set(wire, normal(counts));
+  return wire;
+}
+
+/** What was said of a usage object, if anything. */
+const told = (wire) => meant.get(wire);
+
+/** The meaning of the last that was sent. */
+const normalise = (sent) => (sent.length ? told(sent[sent.length - 1]) : normal({}));
+
+module.exports = { draw, variantOf, known, sum, normal, tell, told, normalise };

@@ -102,7 +102,7 @@ function answer(call, content, random, options) {
     { type: 'message_delta', delta: { stop_reason, stop_sequence: null }, ...(sent[1] && { usage: sent[1] }) },
     { type: 'message_stop' }];
   const carried = { message_start: sent[0], message_delta: sent[1] };
-  return { pieces: events.map((e) => ({ data: event(e.type, e, options.eol), usage: carried[e.type] })),
+  return { pieces: events.map((e) => ({ json: e, data: event(e.type, e, options.eol), usage: carried[e.type] })),
     stop_reason, response_id: message.id };
 }
 
@@ -112,6 +112,7 @@ const errorBody = (status, message) => ({ type: 'error', error: { type: ERRORS[s
 
 module.exports = {
   name: 'anthropic.messages',
+  provider: 'anthropic',
   match: (path) => (/\/messages$/.test(path) ? {} : null),
   parse, answer, normalise, errorBody,
   errorEvent: (options) => event('error', errorBody(529, 'Overloaded'), options.eol),

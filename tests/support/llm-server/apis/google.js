@@ -112,6 +112,7 @@ const errorBody = (status, message) => ({ error: { code: status, message, status
 
 module.exports = {
   name: 'google.generate_content',
+  provider: 'google',
   match: (path) => {
     const found = /\/models\/([^/:]+):(streamGenerateContent|generateContent)$/.exec(path);
     return found && { model: decodeURIComponent(found[1]), streamed: found[2] === 'streamGenerateContent' };

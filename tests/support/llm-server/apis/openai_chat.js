@@ -2,8 +2,9 @@
 // OpenAI Chat Completions (platform.openai.com/docs/api-reference/chat and .../chat-streaming).
 'use strict';
 
+const dialects = require('./openai_dialects');
 const { slices, id, event } = require('./text');
-const { draw, variantOf, known, normal } = require('../usage');
+const { draw, variantOf, known, normal, told } = require('../usage');
 
 const STOPS = { end: 'stop', tools: 'tool_calls', length: 'length' };
 
@@ -26,6 +27,7 @@ function parse(body) {
 
 function usage(random, options) {
   const n = draw(random, options);
+  if (options.dialect) return dialects[options.dialect].usage(n);
   const variant = variantOf(options.usage, random);
   const prompt = n.uncached + n.read + n.write5 + n.audio;
   const completion = n.visible + n.reasoning + n.audioOut;
@@ -42,6 +44,7 @@ function usage(random, options) {
 
 function normalise(sent) {
   const last = sent[sent.length - 1] || {};
+  if (told(last)) return told(last);
   const input = last.prompt_tokens_details || {};
   const output = last.completion_tokens_details || {};
   const audio = (d) => (known(d.audio_tokens) === null ? {} : { audio: d.audio_tokens });
@@ -53,9 +56,12 @@ function normalise(sent) {
   });
 }
 
-function deltas(content, random) {
+function deltas(content, random, dialect) {
   const out = [{ role: 'assistant', content: '' }];
-  for (const reasoning_content of slices(content.reasoning || '', random)) out.push({ reasoning_content });
+  for (const thought of slices(content.reasoning || '', random)) {
+    out.push(dialect === 'mistral' ? { content: [{ type: 'thinking', thinking: [{ type: 'text', text: thought }] }] }
+      : ['groq', 'openrouter', 'vllm'].includes(dialect) ? { reasoning: thought } : { reasoning_content: thought });
+  }
   for (const text of slices(content.text || '', random)) out.push({ content: text });
   content.calls.forEach((call, index) => {
     out.push({ tool_calls: [{ index, id: call.id, type: 'function', function: { name: call.name, arguments: '' } }] });
@@ -64,6 +70,25 @@ function deltas(content, random) {
     }
   });
   return out;
+}
+
+/** The last chunks of a stream: where the finish reason and the usage stand. */
+function endings(chunk, stop_reason, sent, none, options, random) {
+  const { place = random.chance(0.2) ? 'finish' : 'after', choices = [] } = dialects[options.dialect] || {};
+  const finish = { index: 0, delta: {}, finish_reason: stop_reason };
+  const carrying = { finish: [[finish], { usage: sent }], every: [[finish], { usage: sent }], choice: [[{ ...finish, usage: sent }]],
+    x_groq: [[finish], { x_groq: { id: 'req_1', usage: sent } }] }[place];
+  if (sent && carrying) return [{ data: chunk(...carrying), usage: sent }];
+  const last = [{ data: chunk([finish], none) }];
+  return sent ? [...last, { data: chunk(choices, { usage: sent }), usage: sent }] : last;
+}
+
+/** Usage in every chunk, of what there is so far. */
+function running(pieces, chunk, all, sent, options) {
+  pieces.forEach((piece, i) => {
+    const usage = dialects[options.dialect].usage({ uncached: sent.prompt_tokens, read: 0 }, i);
+    Object.assign(piece, { usage, data: chunk([{ index: 0, delta: all[i], finish_reason: null }], { usage }) });
+  });
 }
 
 function whole(base, content, finish_reason, sent) {
@@ -78,24 +103,21 @@ function whole(base, content, finish_reason, sent) {
 
 function answer(call, content, random, options) {
   for (const c of content.calls) c.id = id('call_', random);
-  const sent = call.wantsUsage && options.usage !== 'absent' ? usage(random, options) : undefined;
+  const dialect = dialects[options.dialect];
+  const sent = (call.wantsUsage || dialect) && options.usage !== 'absent' ? usage(random, options) : undefined;
   const stop_reason = STOPS[content.stop];
   const base = { id: id('chatcmpl-', random), created: 1700000000, model: call.model };
   if (!call.streamed) {
     return { pieces: [{ data: JSON.stringify(whole(base, content, stop_reason, sent)), usage: sent }], stop_reason, response_id: base.id };
   }
-  const chunk = (choices, extra) => event('', { ...base, object: 'chat.completion.chunk', choices, ...extra }, options.eol);
-  const none = call.wantsUsage ? { usage: null } : {};
-  const pieces = deltas(content, random).map((delta) => ({ data: chunk([{ index: 0, delta, finish_reason: null }], none) }));
-  pieces.splice(1, 0, { data: `: keep-alive${options.eol || '\n'}${options.eol || '\n'}` });
-  const finish = [{ index: 0, delta: {}, finish_reason: stop_reason }];
-  if (sent && random.chance(0.2)) { // some servers put it beside the finish reason
-    pieces.push({ data: chunk(finish, { usage: sent }), usage: sent });
-  } else {
-    pieces.push({ data: chunk(finish, none) });
-    if (sent) pieces.push({ data: chunk([], { usage: sent }), usage: sent });
-  }
-  pieces.push({ data: event('', '[DONE]', options.eol) });
+  const eol = options.eol || '\n';
+  const chunk = (choices, extra) => event('', { ...base, object: 'chat.completion.chunk', choices, ...extra }, eol);
+  const none = call.wantsUsage && !dialect ? { usage: null } : {};
+  const all = deltas(content, random, options.dialect);
+  const pieces = all.map((delta) => ({ data: chunk([{ index: 0, delta, finish_reason: null }], none) }));
+  if (dialect && dialect.place === 'every' && sent) running(pieces, chunk, all, sent, options);
+  pieces.splice(1, 0, { data: `${(dialect && dialect.comment) || ': keep-alive'}${eol}${eol}` });
+  pieces.push(...endings(chunk, stop_reason, sent, none, options, random), { data: event('', '[DONE]', eol) });
   return { pieces, stop_reason, response_id: base.id };
 }
 
@@ -104,7 +126,15 @@ const errorBody = (status, message) => ({ error: { message, type: status === 429
 
 module.exports = {
   name: 'openai.chat',
+  provider: 'openai',
   match: (path) => (/\/chat\/completions$/.test(path) ? {} : null),
-  parse, answer, normalise, errorBody,
-  errorEvent: (options) => event('', errorBody(500, 'The server had an error'), options.eol),
+  parse, usage, answer, normalise, errorBody,
+  errorEvent: (options, call) => {
+    const said = errorBody(500, 'The server had an error');
+    if (options.dialect === 'openrouter') { // the answer goes on to its end, as far as its form goes
+      Object.assign(said, { id: 'gen-1', object: 'chat.completion.chunk', model: call.model,
+        choices: [{ index: 0, delta: { content: '' }, finish_reason: 'error' }] });
+    }
+    return event('', said, options.eol);
+  },
 };

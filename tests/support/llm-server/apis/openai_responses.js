@@ -130,6 +130,7 @@ const errorBody = (status, message) => ({ error: { message, type: status === 429
 
 module.exports = {
   name: 'openai.responses',
+  provider: 'openai',
   match: (path) => (/\/responses$/.test(path) ? {} : null),
   parse, answer, normalise, errorBody,
   errorEvent: (options) => event('error', { type: 'error', code: 'server_error', message: 'The server had an error', param: null }, options.eol),
