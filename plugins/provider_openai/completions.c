@@ -161,6 +161,8 @@ static void response_end(struct tp_call_cx *cx)
     cx->host->block_close(s->text);
     if (s->in_answer)
         cx->host->group_end(cx->call, s->answer, &end);
+    if (s->embedding_seen) /* no output: a total (Voyage) is the input */
+        openai_usage_input_only(&s->usage);
     openai_usage_end(cx, &s->usage, false);
 }
 
@@ -184,6 +186,7 @@ static int shape_completions(const struct tp_call_cx *cx)
     return s->text_seen && s->object_seen                    ? 85
            : s->text_seen && s->prompt_seen && s->usage.seen ? 60
            : s->text_seen                                    ? 30
+           : s->prompt_seen                                  ? 1
                                                              : 0;
 }
 

@@ -456,7 +456,7 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
 static void object_told(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
-    s->response_seen |= is_word(e, "response");
+    s->response_seen |= is_word(e, "response") || is_word(e, "response.compaction");
 }
 
 /* "in_progress" and "queued" are said on the way. */
@@ -535,12 +535,11 @@ static void response_end(struct tp_call_cx *cx)
 static int match(const struct tp_http_view *request)
 {
     const char *path = request->path;
-    if (strstr(path, "/responses/input_tokens") || strstr(path, "/responses/compact") ||
-        path_ends(path, "/cancel"))
+    if (strstr(path, "/responses/input_tokens") || path_ends(path, "/cancel"))
         return TP_MATCH_NOT_A_CALL;
     if (strcmp(request->method, "POST") != 0)
         return strstr(path, "/responses/") ? TP_MATCH_NOT_A_CALL : 0;
-    return path_ends(path, "/responses") ? 90 : 0;
+    return path_ends(path, "/responses") || path_ends(path, "/responses/compact") ? 90 : 0;
 }
 
 /* An object called "response" or events called "response.*" are its own. */

@@ -78,6 +78,12 @@ static void set_timed(struct tp_call_cx *cx, const struct openai_usage *u)
         cx->host->set_usage(cx->call, TP_USAGE_OUTPUT, count(u, USAGE_TIMED_OUTPUT));
 }
 
+void openai_usage_input_only(struct openai_usage *u)
+{
+    if (count(u, USAGE_INPUT) < 0)
+        u->counts[USAGE_INPUT - USAGE_FIRST] = u->counts[USAGE_TOTAL - USAGE_FIRST];
+}
+
 static void take_bots(struct openai_usage *u)
 {
     static const int pairs[][2] = {{USAGE_INPUT, USAGE_BOT_INPUT},

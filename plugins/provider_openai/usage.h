@@ -71,7 +71,9 @@ enum {
         {at ".reasoning_tokens", USAGE_REASONING},                                                 \
         {at ".prompt_audio_seconds", USAGE_AUDIO_SECONDS},                                         \
         USAGE_INPUT_RULES(at ".prompt_tokens_details"),                                            \
+        USAGE_INPUT_RULES(at ".prompt_token_details"),                                             \
         USAGE_INPUT_RULES(at ".input_tokens_details"),                                             \
+        USAGE_OUTPUT_RULES(at ".completion_token_details"),                                        \
         USAGE_OUTPUT_RULES(at ".completion_tokens_details"),                                       \
         USAGE_OUTPUT_RULES(at ".output_tokens_details")
 
@@ -102,6 +104,8 @@ struct openai_usage {
 /* An event of a USAGE_* action. */
 void openai_usage_json(struct tp_call_cx *cx, struct openai_usage *u, int action,
                        const struct tp_json_event *e);
+/* There is no output: a total alone is the input. */
+void openai_usage_input_only(struct openai_usage *u);
 /* All is read: tells the host. Of an answer that failed on its way counts may be of several
  * moments, so that nothing is read from their differences. */
 void openai_usage_end(struct tp_call_cx *cx, struct openai_usage *u, bool failed);

@@ -15,52 +15,111 @@ enum action {
     OUTPUT,
     ERROR_OBJECT,
     DONE,
-    INPUT,
+    UNITS, /* rerankings and pages: what is billed where tokens are not */
+    /* counts: the names under which services tell them */
+    COUNTS,
+    INPUT = COUNTS,
+    GENERATED,
+    TOTAL,
     CACHED,
-    GENERATED
+    REASONING,
+    BILLED_INPUT, /* where a service counts and bills differently, the count is meant */
+    BILLED_IMAGES,
+    BILLED_OUTPUT,
+    RUNNING_INPUT, /* each event says it anew, or zero */
+    RUNNING_OUTPUT,
+    MODALITY_IN,
+    MODALITY_OUT = MODALITY_IN + TP_MODALITIES,
 };
 
 static const struct tp_json_rule request_rules[] = {
     {"model", MODEL, true},
     {"modelId", MODEL, true},
+    {"model_id", MODEL, true},
     {"stream", STREAM},
     {NULL},
 };
 
-/* The names under which services count tokens. */
+#define MODALITY_RULES(at, side)                                                                   \
+    {at ".text_tokens", (side) + TP_TEXT}, {at ".image_tokens", (side) + TP_IMAGE},                \
+    {                                                                                              \
+        at ".audio_tokens", (side) + TP_AUDIO                                                      \
+    }
+
+#define DETAIL_RULES(at) {at ".cached_tokens", CACHED}, MODALITY_RULES(at, MODALITY_IN)
+
+#define USAGE_RULES(at)                                                                            \
+    {at ".prompt_tokens", INPUT}, {at ".input_tokens", INPUT}, {at ".inputTokens", INPUT},         \
+        {at ".completion_tokens", GENERATED}, {at ".output_tokens", GENERATED},                    \
+        {at ".outputTokens", GENERATED}, {at ".total_tokens", TOTAL},                              \
+        {at ".cached_tokens", CACHED}, DETAIL_RULES(at ".prompt_tokens_details"),                  \
+        DETAIL_RULES(at ".prompt_token_details"), DETAIL_RULES(at ".input_tokens_details"),        \
+        DETAIL_RULES(at ".input_token_details"),                                                   \
+        MODALITY_RULES(at ".output_tokens_details", MODALITY_OUT),                                 \
+        MODALITY_RULES(at ".output_token_details", MODALITY_OUT),                                  \
+        {at ".completion_tokens_details.reasoning_tokens", REASONING}, COHERE_RULES(at)
+
+/* https://docs.cohere.com/reference: usage in version 2, meta in version 1 */
+#define COHERE_RULES(at)                                                                           \
+    {at ".tokens.input_tokens", INPUT}, {at ".tokens.output_tokens", GENERATED},                   \
+        {at ".tokens.reasoning_tokens", REASONING},                                                \
+        {at ".billed_units.input_tokens", BILLED_INPUT},                                           \
+        {at ".billed_units.image_tokens", BILLED_IMAGES},                                          \
+        {at ".billed_units.output_tokens", BILLED_OUTPUT},                                         \
+    {                                                                                              \
+        at ".billed_units.search_units", UNITS                                                     \
+    }
+
 static const struct tp_json_rule response_rules[] = {
     {"model", MODEL, true},
     {"id", RESPONSE_ID, true},
+    {"generation_id", RESPONSE_ID, true},
     {"choices[].text", OUTPUT},
     {"choices[].finish_reason", FINISH, true},
+    {"finish_reason", FINISH, true},
+    {"delta.finish_reason", FINISH, true},
+    {"response.finish_reason", FINISH, true},
+    {"details.finish_reason", FINISH, true},
+    {"completions[].finish_reason", FINISH, true},
     {"done_reason", FINISH, true},
     {"stopReason", FINISH, true},
     {"response", OUTPUT},
     {"message.content", OUTPUT},
+    {"message.content[].text", OUTPUT},
+    {"delta.message.content.text", OUTPUT},
+    {"delta.message.content.thinking", OUTPUT},
     {"content", OUTPUT},
+    {"text", OUTPUT},
+    {"delta", OUTPUT},
     {"done", DONE},
+    {"is_finished", DONE},
     {"error", ERROR_OBJECT},
-    {"usage.prompt_tokens", INPUT},
-    {"usage.input_tokens", INPUT},
-    {"usage.inputTokens", INPUT},
+    USAGE_RULES("usage"),
+    USAGE_RULES("delta.usage"),
+    USAGE_RULES("response.usage"),
+    COHERE_RULES("meta"),
+    COHERE_RULES("response.meta"),
+    {"usage_info.pages_processed", UNITS}, /* https://docs.mistral.ai: OCR */
     {"usageMetadata.promptTokenCount", INPUT},
-    {"meta.tokens.input_tokens", INPUT},
-    {"prompt_eval_count", INPUT},
-    {"tokens_evaluated", INPUT},
-    {"usage.completion_tokens", GENERATED},
-    {"usage.output_tokens", GENERATED},
-    {"usage.outputTokens", GENERATED},
     {"usageMetadata.candidatesTokenCount", GENERATED},
-    {"meta.tokens.output_tokens", GENERATED},
+    {"prompt_eval_count", INPUT},
     {"eval_count", GENERATED},
+    {"tokens_evaluated", INPUT},
     {"tokens_predicted", GENERATED},
-    {"usage.prompt_tokens_details.cached_tokens", CACHED},
-    {"usage.input_tokens_details.cached_tokens", CACHED},
+    {"results[].input_token_count", RUNNING_INPUT}, /* watsonx */
+    {"results[].generated_token_count", RUNNING_OUTPUT},
+    {"results[].stop_reason", FINISH, true},
+    {"num_tokens_prompt_total", INPUT}, /* Aleph Alpha */
+    {"num_tokens_generated", GENERATED},
+    {"details.generated_tokens", GENERATED}, /* Text Generation Inference */
     {NULL},
 };
 
+/* Counts one more than they are, so that zeroed memory says "unknown". */
 struct state {
-    bool usage_seen;
+    bool usage_seen, input_only;
+    const char *unit;
+    int64_t counts[MODALITY_IN - COUNTS];
 };
 
 static void set_string(struct tp_call_cx *cx, enum tp_call_string which,
@@ -83,16 +142,63 @@ static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event 
 {
     struct state *s = cx->state;
     int64_t n = cx->host->whole_number(e);
-    s->usage_seen |= n >= 0;
-    cx->host->set_usage(cx->call,
-                        action == INPUT       ? TP_USAGE_INPUT
-                        : action == GENERATED ? TP_USAGE_OUTPUT
-                                              : TP_USAGE_CACHE_READ,
-                        n);
+    if (n < 0)
+        return;
+    s->usage_seen = true;
+    if (action >= MODALITY_IN) {
+        bool output = action >= MODALITY_OUT;
+        cx->host->set_modality(cx->call, output,
+                               (enum tp_modality)(action - (output ? MODALITY_OUT : MODALITY_IN)),
+                               n);
+    } else if ((action != RUNNING_INPUT && action != RUNNING_OUTPUT) ||
+               n >= s->counts[action - COUNTS]) {
+        s->counts[action - COUNTS] = n + 1;
+    }
+}
+
+static int64_t count(const struct state *s, enum action which)
+{
+    return s->counts[which - COUNTS] - 1;
+}
+
+static int64_t first_known(int64_t a, int64_t b)
+{
+    return a >= 0 ? a : b;
+}
+
+/* Embedding and reranking have no output: a total is their input. */
+static void response_end(struct tp_call_cx *cx)
+{
+    struct state *s = cx->state;
+    int64_t billed = count(s, BILLED_INPUT), images = count(s, BILLED_IMAGES);
+    int64_t input = first_known(count(s, INPUT), count(s, RUNNING_INPUT));
+    int64_t output = first_known(count(s, GENERATED), count(s, RUNNING_OUTPUT));
+    if (billed >= 0 && images > 0)
+        billed += images;
+    input = first_known(input, billed);
+    if (s->input_only)
+        input = first_known(input, count(s, TOTAL));
+    cx->host->set_usage(cx->call, TP_USAGE_INPUT, input);
+    cx->host->set_usage(cx->call, TP_USAGE_OUTPUT, first_known(output, count(s, BILLED_OUTPUT)));
+    cx->host->set_usage(cx->call, TP_USAGE_CACHE_READ, count(s, CACHED));
+    cx->host->set_usage(cx->call, TP_USAGE_REASONING, count(s, REASONING));
+    cx->host->set_modality(cx->call, false, TP_IMAGE, images);
+}
+
+/* The mark of a stream that goes on is no reason. */
+static void finish(struct tp_call_cx *cx, const struct tp_json_event *e)
+{
+    static const char going[] = "not_finished";
+    if (e->type != TP_JSON_STRING || !e->len ||
+        (e->len == sizeof(going) - 1 && memcmp(e->data, going, e->len) == 0))
+        return;
+    set_string(cx, TP_CALL_STOP_REASON, e);
+    cx->host->set_finished(cx->call);
 }
 
 static void response_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
+    const struct state *s = cx->state;
     switch (action) {
     case MODEL:
         set_string(cx, TP_CALL_MODEL, e);
@@ -101,9 +207,7 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
         set_string(cx, TP_CALL_RESPONSE_ID, e);
         break;
     case FINISH:
-        set_string(cx, TP_CALL_STOP_REASON, e);
-        if (e->type == TP_JSON_STRING)
-            cx->host->set_finished(cx->call);
+        finish(cx, e);
         break;
     case OUTPUT:
         if (e->type == TP_JSON_STRING && e->len)
@@ -116,6 +220,11 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
     case ERROR_OBJECT:
         if (e->type == TP_JSON_OBJECT_BEGIN)
             cx->host->set_failed(cx->call);
+        break;
+    case UNITS:
+        if (s->unit)
+            cx->host->set_server_tool(cx->call, s->unit, strlen(s->unit),
+                                      cx->host->whole_number(e));
         break;
     default:
         usage(cx, action, e);
@@ -141,28 +250,54 @@ static bool is_post(const struct tp_http_view *request)
     return strcmp(request->method, "POST") == 0;
 }
 
-/* Endpoints that tell of models or take files: never calls, whatever numbers they give. */
+/* Model endpoints by how their paths end, and what they bill where that is no tokens. */
+static const struct {
+    const char *end;
+    bool input_only;
+    const char *unit;
+    const char *host; /* part of it, where the path alone could be anybody's */
+} endpoints[] = {
+    {"/rerank", true, "rerank", NULL},          {"/audio/transcriptions", false, NULL, NULL},
+    {"/audio/translations", false, NULL, NULL}, {"/audio/speech", false, NULL, NULL},
+    {"/images/generations", false, NULL, NULL}, {"/images/edits", false, NULL, NULL},
+    {"/images/variations", false, NULL, NULL},  {"/videos/generations", false, NULL, NULL},
+    {":embedContent", true, NULL, NULL},        {":batchEmbedContents", true, NULL, NULL},
+    {"/api/embed", true, NULL, NULL},           {"/api/embeddings", true, NULL, NULL},
+    {"/ocr", false, "ocr_page", "mistral"},     {"/embed", true, NULL, "cohere"},
+    {"/chat", false, NULL, "cohere"},           {"/generate", false, NULL, "cohere"},
+};
+
+static int endpoint_of(const char *path, const char *host)
+{
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(*endpoints); i++)
+        if (path_ends(path, endpoints[i].end) &&
+            (!endpoints[i].host || strstr(host, endpoints[i].host)))
+            return (int)i;
+    return -1;
+}
+
+static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
+{
+    struct state *s = cx->state;
+    int i = head ? endpoint_of(head->path, head->host) : -1;
+    if (i < 0)
+        return;
+    s->input_only = endpoints[i].input_only;
+    s->unit = endpoints[i].unit;
+}
+
+/* Endpoints that tell of models or take files are never calls, whatever numbers they give. */
 static int match_other(const struct tp_http_view *request)
 {
-    static const char *const calls[] = {"/rerank",
-                                        "/audio/transcriptions",
-                                        "/audio/translations",
-                                        "/audio/speech",
-                                        "/images/generations",
-                                        "/images/edits",
-                                        ":embedContent",
-                                        ":batchEmbedContents",
-                                        "/api/embed",
-                                        NULL};
     static const char *const no_calls[] = {"/models",  "/files",      "/batches", "/tokenize",
                                            "/uploads", "/detokenize", NULL};
     if (any_end(request->path, no_calls))
         return TP_MATCH_NOT_A_CALL;
-    return is_post(request) && any_end(request->path, calls) ? 50 : 0;
+    return is_post(request) && endpoint_of(request->path, request->host) >= 0 ? 50 : 0;
 }
 
-/* A known path is enough: what these bodies hold differs too much to ask for more. */
-/* Counting tokens is what makes an unknown exchange a model call. */
+/* Counting tokens is what makes an unknown exchange a model call. A known path is enough: what
+ * these bodies hold differs too much to ask for more. */
 static int shape_other(const struct tp_call_cx *cx)
 {
     const struct state *s = cx->state;
@@ -179,8 +314,10 @@ static const struct tp_provider_api other = {
     .request_rules = request_rules,
     .response_rules = response_rules,
     .anchors = anchors,
+    .request_begin = request_begin,
     .request_json = request_json,
     .response_json = response_json,
+    .response_end = response_end,
     .shape = shape_other,
 };
 
