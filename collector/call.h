@@ -60,6 +60,7 @@ struct tp_call {
     bool answering; /* strings and blocks now belong to the answer */
     uint64_t now_ns, first_output_ns, last_output_ns; /* 0: none */
     uint64_t json_errors, sse_errors;
+    uint64_t damaged_events, damaged_bytes; /* frames whose checksum failed */
 
     bool request_hole, request_bad, request_ended;
     bool answer_hole;

@@ -129,11 +129,12 @@ void tp_frames_hole(struct tp_frames *frames)
         tp_eventstream_hole(&frames->stream);
 }
 
-/* A message whose checksum failed is told as an event that could not be read. */
+/* A message whose checksum failed was not seen as it was sent: what it held is lost. */
 void tp_frames_end(struct tp_frames *frames)
 {
     if (!frames)
         return;
     tp_eventstream_end(&frames->stream);
-    frames->call->sse_errors += frames->stream.bad_messages;
+    frames->call->damaged_events += frames->stream.bad_messages;
+    frames->call->damaged_bytes += frames->stream.bad_bytes;
 }

@@ -175,7 +175,7 @@ static bool is_complete(const struct tp_exchange *x, const struct tp_call *call,
 {
     bool whole_answer = why == TP_END_CLOSED || (why == TP_END_COMPLETE && x->answered);
     return x->head_seen && x->request_ended && !x->request_hole && !x->answer_hole &&
-           whole_answer && !call->blocks.lost;
+           whole_answer && !call->blocks.lost && !call->damaged_events;
 }
 
 /* Blocks stand in the order of their sections, the answer's last. */
@@ -251,7 +251,7 @@ static void call_facts(struct tp_calls *calls, const struct tp_exchange *x,
         .status = x->status,
         .outcome = outcome_of(x, call, why),
         .complete = is_complete(x, call, why),
-        .lost_bytes = x->lost_bytes,
+        .lost_bytes = x->lost_bytes + call->damaged_bytes,
         .start_ns = x->start_ns,
         .request_end_ns = x->request_end_ns,
         .response_ns = x->response_ns,
@@ -266,6 +266,8 @@ static void call_losses(struct tp_calls *calls, const struct tp_exchange *x,
     bool whole = f->complete && ended;
     tell(calls, x, &f->id, "stream", "bytes missing", x->lost_bytes,
          x->request_hole || x->answer_hole);
+    tell(calls, x, &f->id, "frames", "checksum is wrong", call->damaged_bytes,
+         call->damaged_events);
     tell(calls, x, &f->id, "blocks", "too many blocks", 0, call->blocks.lost);
     tell(calls, x, &f->id, "sse", "event is no JSON", 0, whole ? call->sse_errors : 0);
     tell(calls, x, &f->id, "json", "not JSON", 0, whole && x->status < 400 ? call->json_errors : 0);

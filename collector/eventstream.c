@@ -4,7 +4,7 @@
 #include <string.h>
 #include <zlib.h>
 
-enum { PRELUDE, NAME_LEN, NAME, TYPE, VALUE_LEN, VALUE, PAYLOAD, CHECKSUM };
+enum { PRELUDE, NAME_LEN, NAME, TYPE, VALUE_LEN, VALUE, PAYLOAD, CHECKSUM, SKIP };
 
 #define PRELUDE_BYTES 12
 #define FRAME_BYTES 16 /* prelude and checksum */
@@ -32,8 +32,10 @@ static void message_end(struct tp_eventstream *es, bool good)
         es->handler->end(es->cx);
     else if (es->in_event)
         es->handler->abort(es->cx);
-    es->bad_messages += !good;
-    es->lost |= !good;
+    if (!good) {
+        es->bad_messages++;
+        es->bad_bytes += number_at(es->prelude);
+    }
     es->in_event = false;
     es->state = PRELUDE;
     es->have = 0;
@@ -92,6 +94,14 @@ static void take_prelude(struct tp_eventstream *es, uint8_t byte)
 
 /* ---- headers ---- */
 
+/* What the headers say makes no sense, but the prelude was good: the next message begins where it
+ * says. */
+static void message_skip(struct tp_eventstream *es)
+{
+    es->payload_left += es->headers_left + FRAME_BYTES - PRELUDE_BYTES;
+    es->state = SKIP;
+}
+
 static bool header_is(const struct tp_eventstream *es, const char *name)
 {
     return es->name_len == strlen(name) && memcmp(es->header, name, es->name_len) == 0;
@@ -113,7 +123,7 @@ static void take_type(struct tp_eventstream *es, uint8_t type)
     es->number = 0;
     es->have = 0;
     if (type >= TYPES)
-        message_end(es, false);
+        message_skip(es);
     else if (type == TYPE_BYTES || type == TYPE_STRING)
         es->state = VALUE_LEN;
     else
@@ -160,13 +170,14 @@ static void take_header_byte(struct tp_eventstream *es, uint8_t byte)
 static void take_header(struct tp_eventstream *es, uint8_t byte)
 {
     es->crc = (uint32_t)crc32(es->crc, &byte, 1);
+    es->headers_left--;
     take_header_byte(es, byte);
-    if (es->state == PRELUDE || --es->headers_left)
+    if (es->state == SKIP || es->headers_left)
         return;
     if (es->state == NAME_LEN)
         payload_begin(es);
     else
-        message_end(es, false);
+        message_skip(es);
 }
 
 /* ---- payload ---- */
@@ -181,6 +192,16 @@ static size_t take_payload(struct tp_eventstream *es, const uint8_t *data, size_
     if (!es->payload_left)
         es->state = CHECKSUM;
     es->handler->data(es->cx, (const char *)data, n);
+    return n;
+}
+
+static size_t skip(struct tp_eventstream *es, size_t n)
+{
+    if (n > es->payload_left)
+        n = es->payload_left;
+    es->payload_left -= (uint32_t)n;
+    if (!es->payload_left)
+        message_end(es, false);
     return n;
 }
 
@@ -199,6 +220,8 @@ void tp_eventstream_feed(struct tp_eventstream *es, const void *data, size_t n)
     while (p < end) {
         if (es->state == PAYLOAD)
             p += take_payload(es, p, (size_t)(end - p));
+        else if (es->state == SKIP)
+            p += skip(es, (size_t)(end - p));
         else if (es->state == CHECKSUM)
             take_checksum(es, *p++);
         else if (es->state == PRELUDE)

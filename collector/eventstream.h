@@ -38,6 +38,7 @@ struct tp_eventstream {
     char name[TP_SSE_NAME_MAX];
     size_t event_len;
     uint64_t bad_messages; /* checksum or lengths wrong */
+    uint64_t bad_bytes;    /* of those whose length was told */
 };
 
 /* The handler is that of server-sent events; begin() gets the value of the header `:event-type`,

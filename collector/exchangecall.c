@@ -115,9 +115,10 @@ void tp_exchange_head(struct tp_exchange *x, const struct tp_apis *apis,
                                 .host = host ? host : "",
                                 .host_data = (void *)(uintptr_t)head,
                                 .header = view_header};
-    x->match = tp_apis_match(apis, &view, &x->by_path);
-    if (x->match == TP_MATCH_PATH)
-        reading_add(x, x->by_path, &view, key, content);
+    struct tp_claims claims;
+    x->match = tp_apis_match(apis, &view, &claims);
+    for (size_t i = 0; x->match == TP_MATCH_PATH && i < claims.count; i++)
+        reading_add(x, claims.list[i], &view, key, content);
 }
 
 /* White space and a byte order mark may stand before anything, also alone in the first piece. */
@@ -172,16 +173,30 @@ static void answer_form(struct tp_exchange *x, enum tp_answer_form form)
         tp_call_answer_begin(x->readings[i], form);
 }
 
+static bool is_media(const char *content_type)
+{
+    static const char *const kinds[] = {"image/", "audio/", "video/", "font/"};
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (strncmp(content_type, kinds[i], strlen(kinds[i])) == 0)
+            return true;
+    return false;
+}
+
+/* Text never begins with a zero; an event stream in frames does, whatever its type says: the length
+ * of its first message is far below 2^24. */
 void tp_exchange_answer(struct tp_exchange *x, const struct tp_apis *apis, const char *data,
                         size_t n, uint64_t time_ns, const struct tp_hash_key *key, bool content)
 {
     if (x->form == TP_ANSWER_UNKNOWN) {
         char first = first_byte(data, n);
-        if (!first && tp_answer_form_of(x->content_type, first) != TP_ANSWER_FRAMES)
+        enum tp_answer_form form = tp_answer_form_of(x->content_type, first);
+        if (n && data[0] == '\0' && !is_media(x->content_type))
+            form = TP_ANSWER_FRAMES;
+        if (!first && form != TP_ANSWER_FRAMES)
             return;
         if (x->match == TP_MATCH_SHAPE && !x->head_seen && x->reading_count == 0)
             read_by_all(x, apis, key, content);
-        answer_form(x, tp_answer_form_of(x->content_type, first));
+        answer_form(x, form);
         for (size_t i = 0; x->answer_hole && i < x->reading_count; i++)
             tp_call_answer_hole(x->readings[i]);
     }
@@ -228,6 +243,24 @@ static bool path_holds(const struct tp_exchange *x, const struct tp_call *call)
     return !all_seen || x->status >= 400 || call->compiled->api->shape(&call->cx) > 0;
 }
 
+/* The first whose path it is, unless the bodies look more like another's who claims it too. */
+static struct tp_call *claimed(const struct tp_exchange *x)
+{
+    struct tp_call *best = NULL;
+    int best_shape = SHAPE_SURE - 1;
+    for (size_t i = 0; i < x->reading_count; i++) {
+        struct tp_call *call = x->readings[i];
+        if (!path_holds(x, call))
+            continue;
+        int shape = call->compiled->api->shape(&call->cx);
+        if (!best || shape > best_shape) {
+            best = call;
+            best_shape = shape > best_shape ? shape : best_shape;
+        }
+    }
+    return best;
+}
+
 /* Among several readings the one counts that understood most; below SHAPE_SURE none did. */
 struct tp_call *tp_exchange_call(struct tp_exchange *x)
 {
@@ -235,7 +268,7 @@ struct tp_call *tp_exchange_call(struct tp_exchange *x)
     int best_shape = SHAPE_SURE - 1;
     finish_readings(x);
     if (x->match == TP_MATCH_PATH)
-        return x->reading_count && path_holds(x, x->readings[0]) ? x->readings[0] : NULL;
+        return claimed(x);
     for (size_t i = 0; i < x->reading_count; i++) {
         struct tp_call *call = x->readings[i];
         int shape = call->not_a_call ? 0 : call->compiled->api->shape(&call->cx);

@@ -14,7 +14,6 @@ struct tp_exchange {
     struct tp_conn_origin origin;
     uint64_t ordinal;
     enum tp_match match;
-    const struct tp_call_api *by_path;
     struct tp_call *readings[TP_APIS_MAX];
     size_t reading_count;
 

@@ -53,23 +53,42 @@ void tp_apis_done(struct tp_apis *apis)
     apis->count = 0;
 }
 
+/* From here on a path belongs to one API alone (tokprof/plugin.h). */
+#define SCORE_SURE 80
+
+/* Of equals the first stays first. */
+static void claim(struct tp_claims *c, const struct tp_call_api *api, int score)
+{
+    size_t at = c->count;
+    while (at && c->score[at - 1] < score)
+        at--;
+    if (at == TP_CLAIMS_MAX)
+        return;
+    size_t moved = (c->count < TP_CLAIMS_MAX ? c->count : TP_CLAIMS_MAX - 1) - at;
+    memmove(&c->list[at + 1], &c->list[at], moved * sizeof(*c->list));
+    memmove(&c->score[at + 1], &c->score[at], moved * sizeof(*c->score));
+    c->list[at] = api;
+    c->score[at] = score;
+    c->count += c->count < TP_CLAIMS_MAX;
+}
+
 /* One plugin's refusal keeps the others from guessing by shape, but not from claiming the path. */
 enum tp_match tp_apis_match(const struct tp_apis *apis, const struct tp_http_view *view,
-                            const struct tp_call_api **ret_api)
+                            struct tp_claims *ret_claims)
 {
-    int best = 0;
     bool refused = false;
+    *ret_claims = (struct tp_claims){0};
     if (!view)
         return TP_MATCH_SHAPE;
     for (size_t i = 0; i < apis->count; i++) {
         int score = apis->list[i].api->match(view);
         refused |= score == TP_MATCH_NOT_A_CALL;
-        if (score > best) {
-            best = score;
-            *ret_api = &apis->list[i];
-        }
+        if (score > 0)
+            claim(ret_claims, &apis->list[i], score);
     }
-    if (best > 0)
+    if (ret_claims->count && ret_claims->score[0] >= SCORE_SURE)
+        ret_claims->count = 1;
+    if (ret_claims->count)
         return TP_MATCH_PATH;
     return refused || strcmp(view->method, "POST") != 0 ? TP_MATCH_NONE : TP_MATCH_SHAPE;
 }

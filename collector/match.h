@@ -21,13 +21,22 @@ void tp_apis_done(struct tp_apis *apis);
 
 enum tp_match {
     TP_MATCH_NONE,  /* an endpoint that is no model call */
-    TP_MATCH_PATH,  /* *ret_api by its path */
+    TP_MATCH_PATH,  /* *ret_claims by its path */
     TP_MATCH_SHAPE, /* the bodies must tell */
+};
+
+#define TP_CLAIMS_MAX 4
+
+/* The APIs whose path it is, the surest first; one only where that is sure. */
+struct tp_claims {
+    const struct tp_call_api *list[TP_CLAIMS_MAX];
+    int score[TP_CLAIMS_MAX];
+    size_t count;
 };
 
 /* `view` NULL: the head was not seen. */
 enum tp_match tp_apis_match(const struct tp_apis *apis, const struct tp_http_view *view,
-                            const struct tp_call_api **ret_api);
+                            struct tp_claims *ret_claims);
 
 /* Who runs the service, by the providers' tables: by the request's Host, else by the answer's
  * Server header; each may be NULL. NULL: not known. */

@@ -305,7 +305,9 @@ struct tp_provider_api {
     const char *name;     /* "anthropic.messages" */
     const char *provider; /* who made the API: "anthropic" */
     size_t state_size;
-    /* From the request's head alone: 0 (not by path) to 100, or TP_MATCH_NOT_A_CALL. */
+    /* From the request's head alone: 0 (not by path) to 100, or TP_MATCH_NOT_A_CALL. From 80 on the
+     * path is the API's alone; below it, several may read the exchange, and of those the bodies'
+     * shape decides, else the surest path. */
     int (*match)(const struct tp_http_view *request);
     const struct tp_json_rule *request_rules;
     const struct tp_json_rule

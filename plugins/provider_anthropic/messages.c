@@ -427,9 +427,10 @@ static int match(const struct tp_http_view *request)
     if (strstr(path, "/publishers/anthropic/models/") &&
         (path_ends(path, ":rawPredict") || path_ends(path, ":streamRawPredict")))
         return strstr(path, "count-tokens") ? TP_MATCH_NOT_A_CALL : 95;
-    if (strstr(path, "/model/") && strstr(path, "anthropic") &&
+    if (strstr(path, "/model/") &&
         (path_ends(path, "/invoke") || path_ends(path, "/invoke-with-response-stream")))
-        return 95; /* Amazon Bedrock; a profile's id may hide the vendor: then the bodies tell */
+        return strstr(path, "anthropic") ? 70 : 20; /* Amazon Bedrock; a profile's id may hide the
+                                                       vendor: then the bodies tell */
     return path_ends(path, "/messages") ? 60 : 0;
 }
 

@@ -13,6 +13,9 @@ extern const struct tp_provider_api bedrock_converse, bedrock_invoke;
 /* The model stands in the path, /model/ID/..., where ':' and '/' of an ID come percent-encoded. */
 void bedrock_set_model(struct tp_call_cx *cx, const struct tp_http_view *head);
 
+/* InvokeModel names the tier in a header, of the request and of the answer. */
+void bedrock_set_tier(struct tp_call_cx *cx, const struct tp_http_view *head);
+
 static inline bool path_ends(const char *path, const char *end)
 {
     size_t n = strlen(path), m = strlen(end);

@@ -263,10 +263,80 @@ Test(frames, of_another_vendors_model_end_with_the_services_counts)
     play_end(&p);
 }
 
-Test(frames, with_a_wrong_checksum_are_no_events)
+Test(frames, are_found_though_no_type_says_so)
+{
+    static struct frames f;
+    struct play p;
+    converse_frames(&f);
+    for (unsigned i = 0; i < 4; i++) {
+        play_begin(&p, i);
+        play_exchange_bytes(&p, CONVERSE, "200\nx: y\n\n", f.data, f.n, 0, 0);
+        expect(&p, "use.in", "41");
+        expect(&p, "cpl", "true");
+        play_end(&p);
+    }
+}
+
+/* Long enough that a counter of digits of one byte would come round. */
+Test(frames, hold_documents_of_any_length_in_base64)
+{
+    static struct frames f;
+    for (int n = 1; n < 600; n += 37) {
+        struct play p;
+        char document[1024];
+        f.n = 0;
+        snprintf(document, sizeof(document),
+                 "{\"generation\":\"%0*d\",\"prompt_token_count\":4,"
+                 "\"generation_token_count\":%d}",
+                 n, 7, n);
+        put_chunk(&f, document);
+        play_begin(&p, n % 3 ? 0 : 2);
+        play_exchange_bytes(&p, "POST /model/meta.x/invoke-with-response-stream\n\n{\"prompt\":1}",
+                            HEAD, f.data, f.n, 0, 0);
+        cr_assert_eq(p.count, 1, "%d", n);
+        expect(&p, "use.in", "4");
+        play_end(&p);
+    }
+}
+
+/* Claude's older API, which is not Messages. */
+Test(frames, of_claudes_text_completions_are_an_invoked_models)
+{
+    static struct frames f;
+    struct play p;
+    f.n = 0;
+    put_chunk(&f,
+              "{\"type\":\"completion\",\"completion\":\"hi\",\"stop_reason\":\"stop_sequence\","
+              "\"amazon-bedrock-invocationMetrics\":{\"inputTokenCount\":6,"
+              "\"outputTokenCount\":3}}");
+    play_begin(&p, 0);
+    play_exchange_bytes(&p,
+                        "POST /model/anthropic.claude-x/invoke-with-response-stream\n\n"
+                        "{\"prompt\":\"Human: Q Assistant:\"}",
+                        HEAD, f.data, f.n, 0, 0);
+    cr_assert_eq(p.count, 1);
+    expect(&p, "api", "bedrock.invoke");
+    expect(&p, "stop", "stop_sequence");
+    expect(&p, "use.in", "6");
+    expect(&p, "use.out", "3");
+    play_end(&p);
+}
+
+static size_t last_frame(const struct frames *f)
+{
+    size_t at = 0, next = 0;
+    while (next < f->n) {
+        at = next;
+        next += (size_t)f->data[at + 2] << 8 | f->data[at + 3];
+    }
+    return at;
+}
+
+Test(frames, with_a_wrong_checksum_are_lost_and_those_behind_them_are_read)
 {
     static struct frames f;
     converse_frames(&f);
+    size_t usage = last_frame(&f);
     for (size_t i = 0; i < f.n; i += 5) {
         struct play p;
         f.data[i] ^= 0x10;
@@ -274,6 +344,10 @@ Test(frames, with_a_wrong_checksum_are_no_events)
         play_exchange_bytes(&p, CONVERSE, HEAD, f.data, f.n, 0, 0);
         cr_assert_geq(p.count, 1);
         cr_expect(p.count > 1, "damage at %zu is told", i);
+        expect(&p, "cpl", "false");
+        if (i < usage)
+            expect(&p, "use.in", "41");
+        cr_expect_str_eq(play_value(&p, 1, "where"), "frames");
         play_end(&p);
         f.data[i] ^= 0x10;
     }
