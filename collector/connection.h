@@ -56,6 +56,7 @@ struct tp_side {
     uint64_t skipped_bytes; /* seen, but belonging to nothing */
     bool had_gap;
     bool had_head;
+    bool residue; /* since the last head came bytes of a message that is not followed: more may */
 };
 
 struct tp_connection {
@@ -120,6 +121,8 @@ bool tp_side_head_comes(const struct tp_side *requests, const struct tp_mark *at
 /* Before bytes of this side are framed: ends a message that can be shown to be over. */
 void tp_side_recheck(struct tp_side *side);
 void tp_side_close_body(struct tp_side *side, bool lost);
+/* The message at hand is not followed any further: more of it may come. */
+void tp_side_give_up(struct tp_side *side);
 /* Takes the bytes that nobody was told of; whoever calls tells them. */
 uint64_t tp_side_take_untold(struct tp_side *side);
 
@@ -131,8 +134,8 @@ struct tp_pending *tp_pending_add(struct tp_connection *c);
 void tp_pending_add_gap(struct tp_connection *c, uint64_t offset, bool certain);
 /* Is there one that waits for an answer or is in the midst of one? */
 bool tp_pending_live(const struct tp_connection *c);
-/* Is there a gap that no answer was found for? */
-bool tp_pending_has_gap(const struct tp_connection *c);
+/* Is there a gap that no answer was found for, or one who may have got its answer? */
+bool tp_pending_shadows(const struct tp_connection *c);
 /* Does a request that begins now, with `peer` bytes of answers gone by, overlap with one before? */
 bool tp_pending_overlaps(const struct tp_connection *c, uint64_t peer);
 /* ... and did answers come in between? */

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define REQUEST_BYTES_MIN 18 /* "GET / HTTP/1.1\r\n\r\n" */
+
 static const struct tp_exchange_ops *ops_of(const struct tp_side *side)
 {
     return side->conn->owner->ops;
@@ -176,7 +178,7 @@ static void settle_answers(struct tp_connection *c, struct tp_side *answers,
 static bool is_shadowed(struct tp_connection *c, const struct tp_side *answers,
                         const struct tp_mark *mark)
 {
-    return tp_pending_has_gap(c) && !is_quiet(answers, mark);
+    return tp_pending_shadows(c) && !is_quiet(answers, mark);
 }
 
 /* Bytes that went missing between answers, and that no exchange took. */
@@ -225,13 +227,18 @@ static enum tp_http1_verdict begin_request(struct tp_side *side, const struct tp
     return TP_HTTP1_FRAMED;
 }
 
+/* Is a head coming in that had begun when answer bytes at `offset` were recorded with `peer`? */
+static bool head_begun(const struct tp_side *requests, uint64_t peer, uint64_t offset)
+{
+    return tp_http1_in_head(&requests->http) && requests->mark.at < peer &&
+           requests->mark.peer_offset <= offset;
+}
+
 bool tp_side_head_comes(const struct tp_side *requests, const struct tp_mark *at)
 {
     const struct tp_connection *c = requests->conn;
     if (!is_requests(requests) || c->early || c->opaque || c->tunnel ||
-        !tp_http1_in_head(&requests->http) || requests->told > requests->position)
-        return false;
-    if (requests->mark.at >= at->peer_offset || requests->mark.peer_offset > at->offset)
+        requests->told > requests->position || !head_begun(requests, at->peer_offset, at->offset))
         return false;
     return !tp_pending_live(c) || (c->dirty && !c->pipelined);
 }
@@ -310,6 +317,7 @@ static enum tp_http1_verdict on_head(void *cx, const struct tp_head *head)
     if (head->request != is_requests(side))
         return TP_HTTP1_REJECT;
     side->had_head = true;
+    side->residue = false;
     return head->request ? begin_request(side, head) : begin_response(side, head);
 }
 
@@ -354,7 +362,7 @@ static void on_gap(void *cx, uint64_t bytes)
         return;
     }
     tp_pending_disown(c);
-    tp_pending_add_gap(c, side->http.lost_at, bytes > 0);
+    tp_pending_add_gap(c, side->http.lost_at, bytes >= REQUEST_BYTES_MIN && !side->residue);
 }
 
 static bool begins_with(const uint8_t *data, size_t n, const char *s)
@@ -419,6 +427,7 @@ static bool on_stray(void *cx, const uint8_t *data, size_t n, bool after_gap)
         make_opaque(c, "tunnel");
         return false;
     }
+    side->residue = true;
     if (c->request_direction < 0) {
         if (is_http2(data, n))
             make_opaque(c, "HTTP/2");
@@ -450,15 +459,22 @@ static void on_skipped(void *cx, uint64_t bytes)
     }
 }
 
-/* Requests are not seen whole and an answer may have been missed: the next request may have begun.
- */
+void tp_side_give_up(struct tp_side *side)
+{
+    tp_http1_abandon(&side->http, false);
+    side->residue = true;
+}
+
+/* Requests are not seen whole, and this one's answer is over or may have been missed: the next
+ * request may have begun. */
 static void recheck_requests(struct tp_side *side)
 {
     struct tp_connection *c = side->conn;
     struct tp_side *answers = tp_side_other(side);
     bool missed = c->dirty || tp_http1_unsure(&answers->http) || answers->told > answers->position;
-    if (c->pipelined || missed)
-        tp_http1_abandon(&side->http, false);
+    bool answered = side->current && side->current->response_done;
+    if (c->pipelined || missed || answered)
+        tp_side_give_up(side);
 }
 
 /* The bytes at hand were recorded after a later request than the open answer's: where this answer's
@@ -469,7 +485,8 @@ static void recheck_answers(struct tp_side *side)
     tp_side_catch_up(tp_side_other(side), c->now.peer_offset);
     struct tp_pending *open = side->current;
     struct tp_pending *owner = tp_pending_owner(c, side->http.at, c->now.peer_offset);
-    if (owner && owner != open)
+    bool next = head_begun(tp_side_other(side), c->now.peer_offset, side->http.at) && !c->early;
+    if ((owner && owner != open) || next)
         tp_http1_abandon(&side->http, false);
 }
 

@@ -27,10 +27,10 @@ bool tp_pending_live(const struct tp_connection *c)
     return false;
 }
 
-bool tp_pending_has_gap(const struct tp_connection *c)
+bool tp_pending_shadows(const struct tp_connection *c)
 {
     for (const struct tp_pending *p = c->first; p; p = p->next)
-        if (is_live(p) && p->gap)
+        if (is_live(p) && (p->gap || p->shadowed))
             return true;
     return false;
 }
@@ -92,7 +92,7 @@ void tp_pending_finish(struct tp_connection *c, struct tp_pending *p, enum tp_ex
     struct tp_side *requests = &c->side[c->request_direction];
     /* Where the request's end was missed, what comes next is more likely the next request. */
     if (!p->request_done && requests->current == p && tp_http1_unsure(&requests->http)) {
-        tp_http1_abandon(&requests->http, false);
+        tp_side_give_up(requests);
         return;
     }
     if (p->request_done || (requests->current != p && !p->early))

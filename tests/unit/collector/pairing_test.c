@@ -291,6 +291,38 @@ Test(pairing, gives_an_answer_behind_a_hole_to_the_request_whose_head_is_coming_
     cr_expect(is_exact("b"));
 }
 
+Test(pairing, takes_the_rest_of_a_request_answered_early_for_no_other)
+{
+    ask(CHUNKED_POST("a") "5\r\nhello\r\n");
+    answer(OK("a"));
+    lose_asked("20\r\n0123456789abcdef0123456789abcdef\r\n");
+    ask("5\r\nhello\r\n");
+    lose_asked("20\r\n0123456789abcdef0123456789abcdef\r\n0\r\n\r\n");
+    ask(GET("b"));
+    answer(OK("b"));
+    ask(GET("c"));
+    answer(OK("c"));
+    cr_expect_str_eq(asked_for("a")->id, "a");
+    cr_expect(is_marked(asked_for("a")));
+    cr_expect_str_eq(asked_for("b")->id, "b");
+    cr_expect(is_exact("c"));
+}
+
+/* The last bytes of a lost request hide that the next one did not wait for its answer. */
+Test(pairing, marks_all_that_overlap_with_one_who_may_have_got_another_answer)
+{
+    ask(GET("0"));
+    lose_answer(OK("0"));
+    lose_asked("POST /a HTTP/1.1\r\nContent-Length: 8\r\n\r\nabcd");
+    ask("efgh" GET("b"));
+    ask(GET("c"));
+    answer(OK("a"));
+    answer(OK("b"));
+    answer(OK("c"));
+    cr_expect(is_safe("b"));
+    cr_expect(is_safe("c"));
+}
+
 Test(pairing, tells_every_missing_byte)
 {
     ask(GET("a"));
