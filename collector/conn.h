@@ -22,7 +22,7 @@ struct tp_conn_stats {
     uint64_t open;          /* connections held now */
     uint64_t bytes[2];      /* payload bytes taken, by enum tp_direction */
     uint64_t hole_bytes[2]; /* bytes missing, by enum tp_direction */
-    uint64_t opaque_bytes;  /* bytes of streams that are not HTTP/1 (counted, not parsed) */
+    uint64_t opaque_bytes;  /* bytes of streams that are not HTTP (counted, not parsed) */
     uint64_t exchanges;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "collector/connection.h"
+#include "collector/http2.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,10 @@ static void tell_loss(struct tp_connection *c, const char *where, const char *wh
 
 static void frame(struct tp_side *side, const uint8_t *data, size_t n)
 {
+    if (side->conn->http2) {
+        tp_http2_feed(side->conn->http2, side->direction, data, n);
+        return;
+    }
     tp_side_recheck(side);
     tp_http1_feed(&side->http, data, n);
 }
@@ -87,6 +92,8 @@ static bool must_hold(struct tp_side *side, const uint8_t *data, size_t n)
 {
     struct tp_connection *c = side->conn;
     const struct tp_side *requests = tp_side_other(side);
+    if (c->http2)
+        return false;
     if (c->held.len)
         return side->direction == c->held_direction;
     if (tp_side_head_comes(tp_side_other(side), &c->now) && tp_http1_between(&side->http))
@@ -150,10 +157,9 @@ static bool held_is_answer(const struct tp_connection *c)
 /* ---- bytes and holes ---- */
 
 /* Position moves after framing, so that a callback sees where the piece began. */
-static void take(struct tp_side *side, const uint8_t *data, size_t n)
+static void take_known(struct tp_side *side, const uint8_t *data, size_t n)
 {
     struct tp_connection *c = side->conn;
-    c->owner->stats.bytes[side->direction] += n;
     if (must_hold(side, data, n)) {
         bool held = hold(side, data, n);
         side->position += n;
@@ -171,6 +177,59 @@ static void take(struct tp_side *side, const uint8_t *data, size_t n)
     side->position += n;
 }
 
+/* One side that speaks HTTP/2 tells for both. After a hole nothing is from its very beginning. */
+static void decide(struct tp_side *side, enum tp_http2_sight sight)
+{
+    struct tp_connection *c = side->conn;
+    side->known = true;
+    if (sight != TP_HTTP2_ABSENT && !c->http2 && !c->opaque)
+        c->http2 = tp_http2_new(c);
+    if (sight == TP_HTTP2_SERVER && side->position > side->first_len)
+        sight = TP_HTTP2_MIDDLE;
+    if (c->http2)
+        tp_http2_start(c->http2, side->direction, sight);
+    if (side->first_len == 0)
+        return;
+    struct tp_mark now = c->now;
+    c->now = side->first_mark;
+    side->position -= side->first_len;
+    take_known(side, side->first, side->first_len);
+    c->now = now;
+}
+
+static size_t keep_first(struct tp_side *side, const uint8_t *data, size_t n)
+{
+    size_t room = sizeof(side->first) - side->first_len;
+    if (n > room)
+        n = room;
+    if (side->first_len == 0)
+        side->first_mark = side->conn->now;
+    memcpy(side->first + side->first_len, data, n);
+    side->first_len += n;
+    side->position += n;
+    return n;
+}
+
+static void take(struct tp_side *side, const uint8_t *data, size_t n)
+{
+    side->conn->owner->stats.bytes[side->direction] += n;
+    if (!side->known && side->first_len == 0) {
+        enum tp_http2_sight sight = tp_http2_look(data, n);
+        if (sight != TP_HTTP2_UNSURE)
+            decide(side, sight);
+    }
+    while (!side->known && n > 0) {
+        size_t kept = keep_first(side, data, n);
+        data += kept;
+        n -= kept;
+        enum tp_http2_sight sight = tp_http2_look(side->first, side->first_len);
+        if (sight != TP_HTTP2_UNSURE)
+            decide(side, sight);
+    }
+    if (n > 0)
+        take_known(side, data, n);
+}
+
 /* The one place where bytes go missing: they are `untold` until an exchange or a loss takes them,
  * and what no one has taken when the connection ends is told then. So none can go unseen. */
 static void miss(struct tp_side *side, uint64_t bytes)
@@ -178,9 +237,14 @@ static void miss(struct tp_side *side, uint64_t bytes)
     struct tp_connection *c = side->conn;
     c->owner->stats.hole_bytes[side->direction] += bytes;
     side->untold_bytes += bytes;
+    if (!side->known && side->first_len > 0)
+        decide(side, TP_HTTP2_ABSENT);
     if (c->held.len)
         release_held(c);
-    if (c->opaque) {
+    if (c->http2) {
+        side->known = true;
+        tp_http2_hole(c->http2, side->direction, tp_side_take_untold(side));
+    } else if (c->opaque) {
         c->opaque_bytes += tp_side_take_untold(side);
     } else {
         tp_http1_hole(&side->http, bytes);
@@ -227,7 +291,7 @@ static void check_opaque(struct tp_connection *c)
 {
     if (c->opaque || c->request_direction >= 0 || c->opaque_bytes < SEARCH_BYTES_MAX)
         return;
-    c->opaque = "not HTTP/1";
+    c->opaque = "not HTTP";
     tp_http1_stop(&c->side[0].http);
     tp_http1_stop(&c->side[1].http);
 }
@@ -287,6 +351,9 @@ void tp_connection_end(struct tp_connection *c, enum tp_exchange_end why, bool e
                        uint64_t time_ns)
 {
     c->now.time_ns = time_ns;
+    for (int d = 0; d < 2; d++)
+        if (!c->side[d].known && c->side[d].first_len > 0)
+            decide(&c->side[d], TP_HTTP2_ABSENT);
     if (c->held.len)
         release_held(c);
     for (int d = 0; d < 2; d++) {
@@ -294,6 +361,8 @@ void tp_connection_end(struct tp_connection *c, enum tp_exchange_end why, bool e
         if (eof)
             tp_http1_eof(&c->side[d].http);
     }
+    tp_http2_end(c->http2, why);
+    c->http2 = NULL;
     while (c->first)
         end_pending(c, c->first, why);
     for (int d = 0; d < 2; d++) {
@@ -301,7 +370,7 @@ void tp_connection_end(struct tp_connection *c, enum tp_exchange_end why, bool e
         tell_loss(c, "http", "no head found", c->side[d].skipped_bytes);
         tp_http1_done(&c->side[d].http);
     }
-    tell_loss(c, "stream", c->opaque ? c->opaque : "not HTTP/1", c->opaque_bytes);
+    tell_loss(c, "stream", c->opaque ? c->opaque : "not HTTP", c->opaque_bytes);
     tp_buf_done(&c->held);
     free(c);
 }

@@ -57,6 +57,10 @@ struct tp_side {
     bool had_gap;
     bool had_head;
     bool residue; /* since the last head came bytes of a message that is not followed: more may */
+    bool known;        /* which protocol it is was decided by its first bytes */
+    uint8_t first[24]; /* those, until then */
+    size_t first_len;
+    struct tp_mark first_mark; /* and when they came */
 };
 
 struct tp_connection {
@@ -72,7 +76,8 @@ struct tp_connection {
     bool rolling;   /* ... and that while answers came in: it may never be quiet */
     bool releasing; /* held answers are framed: their peer offsets are from before the request */
     bool tunnel;    /* CONNECT was granted */
-    const char *opaque; /* why this is no HTTP/1, or NULL */
+    struct tp_http2 *http2; /* or NULL: HTTP/1 */
+    const char *opaque;     /* why this is neither, or NULL */
     uint64_t opaque_bytes;
     struct tp_mark now; /* the record at hand */
     struct tp_pending *early;

@@ -214,6 +214,67 @@ int tp_head_parse(struct tp_head *ret_head, const uint8_t *data, size_t n)
     return 0;
 }
 
+static char *past(char *s)
+{
+    return s + strlen(s) + 1;
+}
+
+/* Pseudo-fields say what a start line says. */
+static void add_pseudo(struct tp_head *h, const char *name, char *value, char **authority)
+{
+    if (strcmp(name, ":method") == 0)
+        h->http.method = value;
+    else if (strcmp(name, ":path") == 0)
+        h->http.target = value;
+    else if (strcmp(name, ":status") == 0)
+        h->http.status = strlen(value) == 3 ? status_of(value) : 0;
+    else if (strcmp(name, ":authority") == 0)
+        *authority = value;
+}
+
+static int add_pairs(struct tp_head *h, size_t count)
+{
+    static char host[] = "host";
+    char *authority = NULL;
+    char *at = h->text;
+
+    for (size_t i = 0; i < count; i++) {
+        char *name = at, *value = past(at);
+        at = past(value);
+        if (*name == ':')
+            add_pseudo(h, name, value, &authority);
+        else if (h->count == TP_HEAD_FIELDS_MAX)
+            return -E2BIG;
+        else
+            h->fields[h->count++] = (struct tp_head_field){name, value};
+    }
+    if (authority && !tp_http_field(&(struct tp_http_head){.fields = h}, host) &&
+        h->count < TP_HEAD_FIELDS_MAX)
+        h->fields[h->count++] = (struct tp_head_field){host, authority};
+    return 0;
+}
+
+int tp_head_of_fields(struct tp_head *ret_head, char *text, size_t n, size_t count)
+{
+    struct tp_head h = {.text = text, .http = {.method = "", .target = "", .version = "2"}};
+    size_t fields = count < TP_HEAD_FIELDS_MAX ? count + 1 : TP_HEAD_FIELDS_MAX;
+
+    h.fields = calloc(fields, sizeof(*h.fields));
+    int err = h.fields ? add_pairs(&h, count) : -ENOMEM;
+    h.request = *h.http.method != '\0';
+    if (!err && h.request == (h.http.status != 0))
+        err = -EBADMSG;
+    if (!err)
+        err = join_repeated(&h, n);
+    if (err) {
+        tp_head_done(&h);
+        return err;
+    }
+    *ret_head = h;
+    ret_head->http.fields = ret_head;
+    return 0;
+}
+
 void tp_head_done(struct tp_head *head)
 {
     free(head->fields);

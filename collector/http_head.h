@@ -26,6 +26,11 @@ struct tp_head {
 int tp_head_parse(struct tp_head *ret_head, const uint8_t *data, size_t n);
 void tp_head_done(struct tp_head *head);
 
+/* Makes a head of HTTP/2 fields (RFC 9113, 8.3): `text` is `count` pairs of NUL-terminated name and
+ * value, n bytes in all; it becomes the head's, and is freed on errors too. ":authority" stands in
+ * for a missing "host". 0, -EBADMSG (neither request nor answer), -E2BIG or -ENOMEM. */
+int tp_head_of_fields(struct tp_head *ret_head, char *text, size_t n, size_t count);
+
 /* Does the comma-separated value hold this token (lower case)? A NULL value holds none. */
 bool tp_head_has_token(const char *value, const char *token);
 

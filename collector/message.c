@@ -371,14 +371,6 @@ static bool begins_with(const uint8_t *data, size_t n, const char *s)
     return n >= len && memcmp(data, s, len) == 0;
 }
 
-/* The first frame of an HTTP/2 server is SETTINGS on stream 0 (RFC 9113, 3.4). */
-static bool is_http2(const uint8_t *data, size_t n)
-{
-    static const uint8_t settings[] = {4, 0, 0, 0, 0, 0};
-    return begins_with(data, n, "PRI * HTTP/2") ||
-           (n >= 9 && data[0] == 0 && data[1] == 0 && memcmp(data + 3, settings, 6) == 0);
-}
-
 /* Recording may start in mid-stream, of an answer that is worth having: its usage comes last. Event
  * streams show what they are; JSON is only trusted where the role is known. */
 static bool looks_like_events(const uint8_t *data, size_t n)
@@ -429,8 +421,6 @@ static bool on_stray(void *cx, const uint8_t *data, size_t n, bool after_gap)
     }
     side->residue = true;
     if (c->request_direction < 0) {
-        if (is_http2(data, n))
-            make_opaque(c, "HTTP/2");
         if (c->opaque || !looks_like_events(data, n))
             return false;
         tp_connection_set_role(c, !side->direction);
