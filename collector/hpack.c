@@ -21,7 +21,8 @@ void tp_hpack_init(struct tp_hpack *h)
 
 void tp_hpack_done(struct tp_hpack *h)
 {
-    nghttp2_hd_inflate_del(h->inflater);
+    if (h->inflater)
+        nghttp2_hd_inflate_del(h->inflater);
     h->inflater = NULL;
 }
 
@@ -104,6 +105,8 @@ int tp_hpack_read(struct tp_hpack *h, const uint8_t *block, size_t n, tp_hpack_f
                   void *cx, size_t *ret_unknown)
 {
     *ret_unknown = 0;
+    if (n == 0)
+        return 0;
     int err = h->inflater ? 0 : begin(h);
     if (!err)
         err = inflate_all(h->inflater, block, n, field, cx, ret_unknown);

@@ -17,13 +17,12 @@ struct direction {
     struct tp_http2_frames frames;
     struct tp_hpack hpack;
     bool begun;
-    bool missed;                    /* not all frames were seen */
-    bool told_unknown;              /* that fields are unknown is said once */
-    size_t preface_left;            /* bytes of it that are still to come */
-    struct tp_http2_stream *stream; /* of the DATA frame at hand */
-    uint32_t highest;               /* stream id in a HEADERS frame */
-    struct tp_buf block;            /* a header block, until it is whole */
-    struct tp_http2_frame headers;  /* the frame that began it */
+    bool missed;                   /* not all frames were seen */
+    bool told_unknown;             /* that fields are unknown is said once */
+    size_t preface_left;           /* bytes of it that are still to come */
+    uint32_t highest;              /* stream id in a HEADERS frame */
+    struct tp_buf block;           /* a header block, until it is whole */
+    struct tp_http2_frame headers; /* the frame that began it */
     bool block_open, block_bad;
     uint8_t small[8]; /* the beginning of a control frame's payload, or a setting */
     size_t small_len;
@@ -68,7 +67,7 @@ static struct tp_http2_stream *stream_of(struct direction *d, uint32_t id)
         return s;
     if (!requests_of(h)->missed && !d->missed && !h->no_wait)
         return NULL;
-    return tp_http2_stream_open(&h->streams, id, NULL);
+    return tp_http2_stream_open(&h->streams, id, NULL, false);
 }
 
 /* Joined in the middle of an answer: text of events shows which way answers go. */
@@ -79,15 +78,15 @@ static void role_by_events(struct direction *d, const uint8_t *data, size_t n)
     if (!events)
         return;
     tp_connection_set_role(d->owner->conn, !d->which);
-    d->stream = stream_of(d, d->frames.frame.stream);
 }
 
-static void take_data(struct direction *d, const uint8_t *data, size_t n)
+static void take_data(struct direction *d, uint32_t id, const uint8_t *data, size_t n)
 {
     if (!role_known(d->owner))
         role_by_events(d, data, n);
-    if (d->stream)
-        tp_http2_stream_body(d->stream, part_of(d), data, n);
+    struct tp_http2_stream *s = stream_of(d, id);
+    if (s)
+        tp_http2_stream_body(s, part_of(d), data, n);
     else
         d->owner->streams.skipped_bytes += n;
 }
@@ -123,8 +122,9 @@ static void on_field(void *cx, const uint8_t *name, size_t name_len, const uint8
     f->count++;
 }
 
-/* True with a head. A block that was not seen whole leaves none, and blanks in the table. */
-static bool read_block(struct direction *d, struct tp_head *ret_head)
+/* True with a head; `partial`: fields of it are unknown. A block that was not seen whole leaves
+ * none, and blanks in the table. */
+static bool read_block(struct direction *d, struct tp_head *ret_head, bool *ret_partial)
 {
     struct tp_http2 *h = d->owner;
     struct fields f = {.failed = false};
@@ -139,6 +139,7 @@ static bool read_block(struct direction *d, struct tp_head *ret_head)
         tell_loss(h, "bad header block", d->block.len);
         f.failed = true;
     }
+    *ret_partial = unknown > 0;
     if (unknown && !d->told_unknown) {
         tell_loss(h, "header fields from before", 0);
         d->told_unknown = true;
@@ -150,21 +151,21 @@ static bool read_block(struct direction *d, struct tp_head *ret_head)
     return tp_head_of_fields(ret_head, (char *)f.text.data, f.text.len, f.count) == 0;
 }
 
-static void begin_request(struct direction *d, const struct tp_http_head *head)
+static void begin_request(struct direction *d, const struct tp_http_head *head, bool partial)
 {
     struct tp_http2_streams *streams = &d->owner->streams;
     uint32_t id = d->headers.stream;
     if (!tp_http2_stream_find(streams, id) && !tp_http2_stream_ended(streams, id))
-        tp_http2_stream_open(streams, id, head);
+        tp_http2_stream_open(streams, id, head, partial);
 }
 
 /* A second block on an answered stream is its trailer. Informational answers are not the answer. */
-static void begin_answer(struct direction *d, const struct tp_http_head *head)
+static void begin_answer(struct direction *d, const struct tp_http_head *head, bool partial)
 {
     struct tp_http2_stream *s = stream_of(d, d->headers.stream);
     if (!s || s->message[TP_HTTP2_ANSWER].begun || (head && head->status < 200))
         return;
-    tp_http2_stream_answer(s, head);
+    tp_http2_stream_answer(s, head, partial);
     if (!head)
         tp_http2_stream_hole(s, TP_HTTP2_ANSWER, 0);
 }
@@ -179,7 +180,8 @@ static void block_over(struct direction *d)
     struct tp_http2 *h = d->owner;
     struct tp_head head;
     bool pushed = d->headers.type == TP_HTTP2_PUSH_PROMISE;
-    bool seen = read_block(d, &head);
+    bool partial = false;
+    bool seen = read_block(d, &head, &partial);
 
     d->block_open = false;
     if (seen && !role_known(h) && !pushed)
@@ -188,9 +190,9 @@ static void block_over(struct direction *d)
         /* Trailers have no pseudo-fields: no head comes of them. */
         bool fits = seen && head.request == (part_of(d) == TP_HTTP2_REQUEST);
         if (part_of(d) == TP_HTTP2_REQUEST)
-            begin_request(d, fits ? &head.http : NULL);
+            begin_request(d, fits ? &head.http : NULL, partial);
         else
-            begin_answer(d, fits ? &head.http : NULL);
+            begin_answer(d, fits ? &head.http : NULL, partial);
         struct tp_http2_stream *s = tp_http2_stream_find(&h->streams, d->headers.stream);
         if (s && (d->headers.flags & TP_HTTP2_END_STREAM))
             tp_http2_stream_done(s, part_of(d));
@@ -287,14 +289,11 @@ static bool on_begin(void *cx, const struct tp_http2_frame *frame)
     if (must_wait(d, frame))
         return false;
     d->small_len = 0;
-    d->stream = NULL;
     if (d->block_open && !goes_on(d, frame)) {
         tp_hpack_miss(&d->hpack);
         d->block_open = false;
     }
-    if (frame->type == TP_HTTP2_DATA)
-        d->stream = stream_of(d, frame->stream);
-    else if (is_block(frame->type) && !goes_on(d, frame))
+    if (is_block(frame->type) && !goes_on(d, frame))
         block_begin(d, frame);
     /* The rest of a block whose beginning was missed. */
     if (frame->type == TP_HTTP2_CONTINUATION && d->headers.type == TP_HTTP2_CONTINUATION)
@@ -306,7 +305,7 @@ static void on_content(void *cx, const struct tp_http2_frame *frame, const uint8
 {
     struct direction *d = cx;
     if (frame->type == TP_HTTP2_DATA)
-        take_data(d, data, n);
+        take_data(d, frame->stream, data, n);
     else if (is_block(frame->type))
         d->block_bad |= tp_buf_add(&d->block, data, n) != 0;
     else if (frame->type == TP_HTTP2_SETTINGS)
@@ -318,9 +317,10 @@ static void on_content(void *cx, const struct tp_http2_frame *frame, const uint8
 static void on_hole(void *cx, const struct tp_http2_frame *frame, uint64_t content, uint64_t other)
 {
     struct direction *d = cx;
+    struct tp_http2_stream *s = frame->type == TP_HTTP2_DATA ? stream_of(d, frame->stream) : NULL;
     d->block_bad = true;
-    if (frame->type == TP_HTTP2_DATA && d->stream && content) {
-        tp_http2_stream_hole(d->stream, part_of(d), content);
+    if (s && content) {
+        tp_http2_stream_hole(s, part_of(d), content);
         content = 0;
     }
     if (content + other)
@@ -330,10 +330,10 @@ static void on_hole(void *cx, const struct tp_http2_frame *frame, uint64_t conte
 static void on_end(void *cx, const struct tp_http2_frame *frame)
 {
     struct direction *d = cx;
-    if (frame->type == TP_HTTP2_DATA) {
-        if (d->stream && (frame->flags & TP_HTTP2_END_STREAM))
-            tp_http2_stream_done(d->stream, part_of(d));
-        d->stream = NULL;
+    if (frame->type == TP_HTTP2_DATA && (frame->flags & TP_HTTP2_END_STREAM)) {
+        struct tp_http2_stream *s = stream_of(d, frame->stream);
+        if (s)
+            tp_http2_stream_done(s, part_of(d));
     } else if (is_block(frame->type) && (frame->flags & TP_HTTP2_END_HEADERS)) {
         block_over(d);
     } else if (frame->type == TP_HTTP2_RST_STREAM) {
@@ -350,7 +350,6 @@ static void on_lost(void *cx, const struct tp_http2_frame *open, uint64_t bytes)
     tp_hpack_miss(&d->hpack);
     d->missed = true;
     d->block_open = false;
-    d->stream = NULL;
     if (role_known(d->owner))
         tp_http2_streams_hole(&d->owner->streams, part_of(d), bytes);
     else if (bytes)

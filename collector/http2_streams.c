@@ -116,11 +116,11 @@ static void tell_hole(struct tp_http2_stream *s, enum tp_http2_part part, uint64
 }
 
 static void message_begin(struct tp_http2_stream *s, enum tp_http2_part part,
-                          const struct tp_http_head *head)
+                          const struct tp_http_head *head, bool partial)
 {
     struct tp_http2_message *m = &s->message[part];
     m->begun = true;
-    m->fresh = !head;
+    m->doubted = !head || partial;
     tp_body_open(&m->body, head, &s->owner->conn->owner->limits,
                  part == TP_HTTP2_REQUEST ? tell_request : tell_answer, s);
 }
@@ -152,12 +152,12 @@ void tp_http2_stream_body(struct tp_http2_stream *s, enum tp_http2_part part, co
         return;
     }
     if (!m->begun) {
-        tp_http2_stream_answer(s, NULL);
+        tp_http2_stream_answer(s, NULL, false);
         tell_hole(s, part, 0);
     }
-    if (m->fresh && is_binary(data, n))
+    if (m->doubted && !m->body.decoder && is_binary(data, n))
         tp_body_refuse(&m->body, "head lost");
-    m->fresh = false;
+    m->doubted = false;
     tp_body_push(&m->body, data, n);
 }
 
@@ -170,7 +170,7 @@ void tp_http2_stream_hole(struct tp_http2_stream *s, enum tp_http2_part part, ui
 /* ---- their lives ---- */
 
 struct tp_http2_stream *tp_http2_stream_open(struct tp_http2_streams *t, uint32_t id,
-                                             const struct tp_http_head *head)
+                                             const struct tp_http_head *head, bool partial)
 {
     struct tp_http2_stream *s = calloc(1, sizeof(*s));
     if (!s)
@@ -186,14 +186,15 @@ struct tp_http2_stream *tp_http2_stream_open(struct tp_http2_streams *t, uint32_
     t->conn->owner->stats.exchanges++;
     s->x =
         ops_of(t)->request_begin(t->conn->owner->cx, &t->conn->origin, head, t->conn->now.entry_ns);
-    message_begin(s, TP_HTTP2_REQUEST, head);
+    message_begin(s, TP_HTTP2_REQUEST, head, partial);
     return s;
 }
 
-void tp_http2_stream_answer(struct tp_http2_stream *s, const struct tp_http_head *head)
+void tp_http2_stream_answer(struct tp_http2_stream *s, const struct tp_http_head *head,
+                            bool partial)
 {
     ops_of(s->owner)->response_begin(s->x, head, now_of(s->owner));
-    message_begin(s, TP_HTTP2_ANSWER, head);
+    message_begin(s, TP_HTTP2_ANSWER, head, partial);
 }
 
 void tp_http2_stream_done(struct tp_http2_stream *s, enum tp_http2_part part)

@@ -11,8 +11,8 @@ enum tp_http2_part { TP_HTTP2_REQUEST, TP_HTTP2_ANSWER };
 
 struct tp_http2_message {
     bool begun, done;
-    bool lost;  /* its end may have been missed */
-    bool fresh; /* no body byte was seen yet of one whose head was lost */
+    bool lost;    /* its end may have been missed */
+    bool doubted; /* its coding may be unknown, and no byte of the body was seen yet */
     struct tp_body body;
 };
 
@@ -43,11 +43,12 @@ void tp_http2_streams_init(struct tp_http2_streams *t, struct tp_connection *c);
 struct tp_http2_stream *tp_http2_stream_find(const struct tp_http2_streams *t, uint32_t id);
 /* Whether it ended lately: what still comes of it is nobody's. */
 bool tp_http2_stream_ended(const struct tp_http2_streams *t, uint32_t id);
-/* A new exchange; a NULL head is one that was not seen. Past a ceiling the oldest is given up. NULL
- * without memory. */
+/* A new exchange; a NULL head is one that was not seen, a `partial` one lacks fields. Past a
+ * ceiling the oldest is given up. NULL without memory. */
 struct tp_http2_stream *tp_http2_stream_open(struct tp_http2_streams *t, uint32_t id,
-                                             const struct tp_http_head *head);
-void tp_http2_stream_answer(struct tp_http2_stream *s, const struct tp_http_head *head);
+                                             const struct tp_http_head *head, bool partial);
+void tp_http2_stream_answer(struct tp_http2_stream *s, const struct tp_http_head *head,
+                            bool partial);
 void tp_http2_stream_body(struct tp_http2_stream *s, enum tp_http2_part part, const uint8_t *data,
                           size_t n);
 /* Bytes of this body are missing; 0: something is. */

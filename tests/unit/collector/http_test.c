@@ -239,17 +239,14 @@ Test(http, stops_a_bomb_at_the_ceiling)
     free(out);
 }
 
-Test(http, counts_http2_as_opaque_once)
+Test(http, takes_what_begins_like_the_preface_of_http2_for_a_request)
 {
-    ask("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    ask("more");
-    wire_close(&wire);
-    struct tp_conn_stats stats;
-    tp_conns_stats(wire.conns, &stats);
-    cr_expect_eq(log_.losses, 1);
-    cr_expect_str_eq(log_.last_why, "HTTP/2");
-    cr_expect_eq(stats.opaque_bytes, 28);
-    cr_expect_eq(stats.exchanges, 0);
+    ask("P");
+    ask("RI");
+    ask(" /a HTTP/1.1\r\n\r\n");
+    answer(OK "Content-Length: 0\r\n\r\n");
+    cr_expect(answered(0, ""));
+    cr_expect_str_eq(exchange_log_at(&log_, 0)->method, "PRI");
 }
 
 Test(http, stops_at_an_upgrade)
