@@ -23,9 +23,11 @@ struct tp_copy {
     tp_u64 peer_offset;
     tp_u64 lost_bytes;
     tp_u32 lost_records;
+    tp_u32 target;
     tp_u16 stack;
     tp_u8 direction;
-    tp_u8 pad;
+    tp_u8 unlinked;
+    tp_u32 pad;
 };
 
 static __always_inline tp_u64 wake_flags(tp_u64 record_bytes)
@@ -56,6 +58,8 @@ static __always_inline void fill_data(struct tp_data_record *r, const struct tp_
     r->direction = copy->direction;
     r->failed = 0;
     r->stack = copy->stack;
+    r->target = copy->target;
+    r->unlinked = copy->unlinked;
 }
 
 /* bpf_ringbuf_reserve wants a constant size: one function for each size class. */

@@ -15,13 +15,15 @@
 #define TP_RETURN_ADDRESS_BYTES 0
 #endif
 
+/* Too large for the stack. */
+static const volatile struct tp_pending nothing_pending = {};
+
 static __always_inline struct tp_pending *pending_of(tp_u64 pid_tgid)
 {
     struct tp_pending *p = bpf_map_lookup_elem(&pending, &pid_tgid);
     if (p)
         return p;
-    struct tp_pending empty = {};
-    bpf_map_update_elem(&pending, &pid_tgid, &empty, BPF_NOEXIST);
+    bpf_map_update_elem(&pending, &pid_tgid, (const void *)&nothing_pending, BPF_NOEXIST);
     return bpf_map_lookup_elem(&pending, &pid_tgid);
 }
 

@@ -36,11 +36,15 @@ struct tp_frame {
     tp_u64 sp; /* stack pointer at entry: names the frame */
     tp_u64 conn;
     tp_u64 buf;
-    tp_u64 out; /* where an _ex function stores its count */
+    tp_u64 length;
+    tp_u64 out; /* where it stores its count */
     tp_u64 entry_ns;
+    tp_u64 wire;     /* of a cipher function: where the ciphertext is */
+    tp_u64 identity; /* ... and which key it is of */
     tp_u8 direction;
     tp_u8 shadowed; /* an outer frame moves the same bytes and will count them */
-    tp_u8 pad[6];
+    tp_u8 content;  /* ... and the record's type, if it stands outside */
+    tp_u8 pad[5];
 };
 
 struct tp_pending {
@@ -91,6 +95,21 @@ struct {
     __type(value, struct tp_counters);
 } counters SEC(".maps");
 
+/* How each kind of place is to be read; user space fills it. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, TP_SITE_ROWS_MAX);
+    __type(key, tp_u32);
+    __type(value, struct tp_site_row);
+} sites SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, TP_TARGETS_MAX);
+    __type(key, tp_u32);
+    __type(value, struct tp_tally);
+} tallies SEC(".maps");
+
 static __always_inline struct tp_counters *ledger(void)
 {
     tp_u32 zero = 0;
@@ -127,6 +146,16 @@ static __always_inline int is_watched(tp_u64 ids)
 {
     tp_u32 tgid = ids >> 32;
     return tgid && bpf_map_lookup_elem(&watched, &tgid) != 0;
+}
+
+static __always_inline struct tp_stream_state *stream_of(const struct tp_stream_key *key)
+{
+    struct tp_stream_state *s = bpf_map_lookup_elem(&streams, key);
+    if (s)
+        return s;
+    struct tp_stream_state fresh = {.generation = bpf_ktime_get_ns()};
+    bpf_map_update_elem(&streams, key, &fresh, BPF_NOEXIST);
+    return bpf_map_lookup_elem(&streams, key);
 }
 
 static __always_inline void fill_head(struct tp_record_head *head, tp_u16 type, tp_u32 size,

@@ -13,6 +13,7 @@
 #include <asm/unistd.h>
 #include <linux/errno.h>
 
+#include "bpf/cipher.bpf.h"
 #include "bpf/copy.bpf.h"
 #include "bpf/socket.bpf.h"
 #include "bpf/syscall.bpf.h"
@@ -32,6 +33,9 @@
 #define TP_SOL_TCP 6
 #define TP_TCP_ULP 31
 #define TP_QUIC_PORT 443
+
+/* 0: system calls are looked at for the sake of ciphers alone. Set by user space. */
+const volatile tp_u32 plain_wanted = 1;
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -303,6 +307,33 @@ static __always_inline void check_quic(const struct tp_socket_ref *ref, const st
         count_unseen(TP_UNSEEN_QUIC, 1);
 }
 
+/* A process that ciphers: which socket its ciphertext passes. */
+static __always_inline void io_of_ciphers(const struct tp_io *io, tp_u64 inode)
+{
+    struct tp_sent sent = {
+        .own_ids = io->own_ids, .inode = inode, .address = io->address, .n = io->n};
+    tp_u64 count = io->segments ? io->segments : 1;
+
+    for (int i = 0; i < TP_SENT_SEGMENTS_MAX; i++) {
+        if (i >= count)
+            break;
+        if (io->segments) {
+            struct tp_segment segment;
+            if (bpf_probe_read_user(&segment, sizeof(segment),
+                                    (void *)(io->address + i * sizeof(segment))))
+                break;
+            sent.address = segment.address;
+            sent.n = segment.n < io->n ? segment.n : io->n;
+        }
+        if (io->direction == TP_DIR_WRITE) {
+            sent_piece(&sent);
+        } else {
+            cipher_received(inode, sent.address, sent.n);
+            break;
+        }
+    }
+}
+
 /* `name`: where the message goes, if the call says so. Returns 1 if it moved on an HTTP connection.
  */
 static __always_inline int io_done(struct tp_io *io, tp_u64 name)
@@ -310,6 +341,10 @@ static __always_inline int io_done(struct tp_io *io, tp_u64 name)
     struct tp_socket_ref ref;
 
     if (!socket_of_file(file_of(io->fd), &ref))
+        return 0;
+    if (!io->unreadable && ref.type == TP_SOCK_STREAM && is_ciphering(io->own_ids))
+        io_of_ciphers(io, ref.inode);
+    if (!plain_wanted)
         return 0;
     if (ref.type != TP_SOCK_STREAM) {
         check_quic(&ref, io, name);
@@ -522,6 +557,16 @@ int on_syscall_return(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
+static __always_inline void ciphers_end(tp_u64 own_ids, tp_u64 inode)
+{
+    struct tp_stream_key key = {.conn = TP_CONN_SOCKET | TP_CONN_CIPHER | inode,
+                                .pid = own_ids >> 32};
+    struct tp_stream_state *s = bpf_map_lookup_elem(&streams, &key);
+
+    if (s && put_close(own_ids, key.conn, s))
+        bpf_map_delete_elem(&streams, &key);
+}
+
 /* The last descriptor of a connection goes. */
 static __always_inline void on_close_call(tp_u64 fd, tp_u64 own_ids)
 {
@@ -530,6 +575,8 @@ static __always_inline void on_close_call(tp_u64 fd, tp_u64 own_ids)
 
     if (!socket_of_file(file, &ref) || !file_is_held_once(file))
         return;
+    if (is_ciphering(own_ids))
+        ciphers_end(own_ids, ref.inode);
     tp_u64 key = TP_CONN_SOCKET | ref.inode;
     struct tp_socket_state *s = bpf_map_lookup_elem(&sockets, &key);
     if (!s)

@@ -1,117 +1,120 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0-only
  *
- * TLS stacks of the OpenSSL family: plaintext at SSL_read, SSL_write and their _ex forms; and the
- * tree of watched processes. Bytes count when the stack accepted or delivered them: at return, by
- * its own word.
+ * Plaintext at the functions of TLS stacks, whatever their arguments are called; and the tree of
+ * watched processes. Bytes count when the stack accepted or delivered them: at return, by its own
+ * word.
  */
+#include "bpf/cipher.bpf.h"
 #include "bpf/copy.bpf.h"
 #include "bpf/frames.bpf.h"
 #include "bpf/plain.bpf.h"
 #include "bpf/process.bpf.h"
+#include "bpf/values.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
-static __always_inline struct tp_stream_state *stream_of(const struct tp_stream_key *key)
+/* Calls are paired with their returns by thread and stack pointer. A goroutine has no thread of its
+ * own and its stack may move: there it is the goroutine, and how deep in its stack. */
+static __always_inline tp_u64 thread_of(struct pt_regs *ctx, const struct tp_site_row *row,
+                                        const struct tp_ids *ids, tp_u64 *ret_sp)
 {
-    struct tp_stream_state *s = bpf_map_lookup_elem(&streams, key);
-    if (s)
-        return s;
-    struct tp_stream_state fresh = {.generation = bpf_ktime_get_ns()};
-    bpf_map_update_elem(&streams, key, &fresh, BPF_NOEXIST);
-    return bpf_map_lookup_elem(&streams, key);
+    tp_u64 sp = PT_REGS_SP(ctx);
+
+    *ret_sp = sp;
+    if (!has_value(row, TP_VALUE_THREAD))
+        return ids->global;
+    *ret_sp = (1ull << 62) + sp - value_of(ctx, row, TP_VALUE_STACK_TOP);
+    tp_u64 thread = value_of(ctx, row, TP_VALUE_THREAD);
+    return 1ull << 63 | (ids->global >> 32) << 41 | (thread & ((1ull << 41) - 1));
 }
 
-static __always_inline int call_enter(struct pt_regs *ctx, tp_u8 direction, tp_u64 out)
+static __always_inline int call_enter(struct pt_regs *ctx, const struct tp_site_row *row,
+                                      tp_u8 direction)
 {
     struct tp_ids ids;
     ids_of_current(&ids);
     if (!is_watched(ids.own))
         return 0;
     struct tp_frame f = {
-        .sp = PT_REGS_SP(ctx),
-        .conn = PT_REGS_PARM1(ctx),
-        .buf = PT_REGS_PARM2(ctx),
-        .out = out,
+        .conn = value_of(ctx, row, TP_VALUE_CONN),
+        .buf = value_of(ctx, row, TP_VALUE_DATA),
+        .length = value_of(ctx, row, TP_VALUE_LENGTH),
+        .out = value_of(ctx, row, TP_VALUE_COUNT),
         .entry_ns = bpf_ktime_get_ns(),
         .direction = direction,
     };
-    frame_push(ids.global, &f);
+    tp_u64 thread = thread_of(ctx, row, &ids, &f.sp);
+    frame_push(thread, &f);
     return 0;
 }
 
 /* n bytes of frame f moved: make them records, whatever becomes of them. */
 static __always_inline void call_moved(tp_u64 own_ids, const struct tp_frame *f, tp_u64 n,
-                                       tp_u16 stack)
+                                       tp_u64 cookie, tp_u16 stack)
 {
-    struct tp_stream_key key = {.conn = f->conn, .pid = own_ids >> 32};
-    tp_u8 direction = f->direction & 1;
-
-    count_seen(n);
-    struct tp_stream_state *s = stream_of(&key);
-    if (!s) {
-        count_lost(TP_LOSS_MAP_FULL, n, 1);
-        return;
-    }
-    struct tp_copy copy = {
-        .own_ids = own_ids,
-        .conn = f->conn,
-        .generation = s->generation,
-        .entry_ns = f->entry_ns,
-        .address = f->buf,
-        .left = n,
-        .offset = s->offset[direction],
-        .peer_offset = s->offset[direction ^ 1],
-        .stack = stack,
-        .direction = direction,
-    };
-    s->offset[direction] += n;
-    copy_all(&copy);
-    s->lost_bytes += copy.lost_bytes;
-    s->lost_records += copy.lost_records;
+    struct tp_moved m = {.own_ids = own_ids,
+                         .conn = f->conn,
+                         .address = f->buf,
+                         .n = n,
+                         .entry_ns = f->entry_ns,
+                         .target = TP_COOKIE_TARGET(cookie),
+                         .stack = stack,
+                         .direction = f->direction & 1};
+    bytes_moved(&m);
 }
 
 /* The bytes that the call moved, as it says itself: 0 for none. Unknown ones (the count could not
  * be read) are counted as a lost record. */
-static __always_inline tp_u64 bytes_moved(struct pt_regs *ctx, const struct tp_frame *f,
-                                          int extended)
+static __always_inline tp_u64 bytes_told(struct pt_regs *ctx, const struct tp_site_row *row,
+                                         const struct tp_frame *f)
 {
-    int result = (int)PT_REGS_RC(ctx);
+    long result = PT_REGS_RC(ctx);
     tp_u64 n = 0;
 
-    if (!extended)
-        return result > 0 ? result : 0;
-    if (result == 1 && bpf_probe_read_user(&n, sizeof(n), (void *)f->out))
+    if (row->result != TP_RESULT_LONG)
+        result = (int)result;
+    if (result <= 0)
+        return 0;
+    if (row->result == TP_RESULT_ALL)
+        return f->length;
+    if (row->result != TP_RESULT_COUNT_AT)
+        return result;
+    if (bpf_probe_read_user(&n, sizeof(n), (void *)f->out))
         count_lost(TP_LOSS_READ_FAULT, 0, 1);
     return n;
 }
 
-/* The entry was not seen: the connection is unknown, and of an _ex function the number of bytes
- * too. */
-static __always_inline void call_orphaned(struct pt_regs *ctx, int extended)
+/* The entry was not seen: the connection is unknown, and where the count stands too. */
+static __always_inline void call_orphaned(struct pt_regs *ctx, const struct tp_site_row *row)
 {
-    int result = (int)PT_REGS_RC(ctx);
+    long result = PT_REGS_RC(ctx);
 
+    if (row->result != TP_RESULT_LONG)
+        result = (int)result;
     if (result <= 0)
         return;
-    tp_u64 n = extended ? 0 : result;
+    tp_u64 n = row->result == TP_RESULT_INT || row->result == TP_RESULT_LONG ? result : 0;
     count_seen(n);
     count_lost(TP_LOSS_NO_ENTRY, n, 1);
 }
 
-static __always_inline int call_return(struct pt_regs *ctx, int extended)
+static __always_inline int call_return(struct pt_regs *ctx, const struct tp_site_row *row,
+                                       tp_u64 cookie, tp_u64 popped)
 {
     struct tp_ids ids;
+    tp_u64 sp;
     ids_of_current(&ids);
     if (!is_watched(ids.own))
         return 0;
     struct tp_frame f;
-    if (!frame_pop(ids.global, PT_REGS_SP(ctx) - TP_RETURN_ADDRESS_BYTES, &f)) {
-        call_orphaned(ctx, extended);
+    tp_u64 thread = thread_of(ctx, row, &ids, &sp);
+    if (!frame_pop(thread, sp - popped, &f)) {
+        call_orphaned(ctx, row);
         return 0;
     }
-    tp_u64 n = bytes_moved(ctx, &f, extended);
+    tp_u64 n = bytes_told(ctx, row, &f);
     if (n && !f.shadowed)
-        call_moved(ids.own, &f, n, TP_COOKIE_STACK(bpf_get_attach_cookie(ctx)));
+        call_moved(ids.own, &f, n, cookie, row->stack);
     return 0;
 }
 
@@ -153,23 +156,30 @@ static __always_inline int conn_ended(tp_u64 conn, int by_owner)
 }
 
 /* One program for all entries and one for all returns: what kind of function it is stands in the
- * cookie, so that a file needs two links where the kernel can attach many sites at once. */
+ * table, so that a file needs two links where the kernel can attach many sites at once. */
 SEC("uprobe")
 int on_entry(struct pt_regs *ctx)
 {
-    switch (TP_COOKIE_KIND(bpf_get_attach_cookie(ctx))) {
+    tp_u64 cookie = bpf_get_attach_cookie(ctx);
+    struct tp_site_row *row = row_of(cookie);
+
+    if (!row)
+        return 0;
+    switch (row->kind) {
     case TP_SITE_READ:
-        return call_enter(ctx, TP_DIR_READ, 0);
+        return call_enter(ctx, row, TP_DIR_READ);
     case TP_SITE_WRITE:
-        return call_enter(ctx, TP_DIR_WRITE, 0);
-    case TP_SITE_READ_EX:
-        return call_enter(ctx, TP_DIR_READ, PT_REGS_PARM4(ctx));
-    case TP_SITE_WRITE_EX:
-        return call_enter(ctx, TP_DIR_WRITE, PT_REGS_PARM4(ctx));
+        return call_enter(ctx, row, TP_DIR_WRITE);
+    case TP_SITE_SEAL:
+        return record_enter(ctx, row, cookie, TP_DIR_WRITE);
+    case TP_SITE_OPEN:
+        return record_enter(ctx, row, cookie, TP_DIR_READ);
+    case TP_SITE_LEAVE:
+        return call_return(ctx, row, cookie, 0);
     case TP_SITE_UP_REF:
-        return conn_shared(PT_REGS_PARM1(ctx));
+        return conn_shared(value_of(ctx, row, TP_VALUE_CONN));
     case TP_SITE_FREE:
-        return conn_ended(PT_REGS_PARM1(ctx), 1);
+        return conn_ended(value_of(ctx, row, TP_VALUE_CONN), 1);
     default:
         return 0;
     }
@@ -178,13 +188,18 @@ int on_entry(struct pt_regs *ctx)
 SEC("uretprobe")
 int on_return(struct pt_regs *ctx)
 {
-    switch (TP_COOKIE_KIND(bpf_get_attach_cookie(ctx))) {
+    tp_u64 cookie = bpf_get_attach_cookie(ctx);
+    struct tp_site_row *row = row_of(cookie);
+
+    if (!row)
+        return 0;
+    switch (row->kind) {
     case TP_SITE_READ:
     case TP_SITE_WRITE:
-        return call_return(ctx, 0);
-    case TP_SITE_READ_EX:
-    case TP_SITE_WRITE_EX:
-        return call_return(ctx, 1);
+        return call_return(ctx, row, cookie, TP_RETURN_ADDRESS_BYTES);
+    case TP_SITE_SEAL:
+    case TP_SITE_OPEN:
+        return record_return(ctx, row, cookie);
     case TP_SITE_NEW:
         return conn_ended(PT_REGS_RC(ctx), 0);
     default:

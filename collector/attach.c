@@ -15,15 +15,20 @@
 
 #include "collector/features.h"
 #include "collector/multi.h"
+#include "collector/sites.h"
 #include "common/log.h"
 #include "tls.skel.h"
 
 #define DROP_THREADS_MAX 32
 
+/* Targets count from 1; links of no target have 0. */
+#define NO_TARGET 0u
+
 /* One of libbpf's, or a bare descriptor. */
 struct link {
     struct bpf_link *link;
     int fd;
+    uint32_t target;
 };
 
 struct tp_probes {
@@ -31,15 +36,23 @@ struct tp_probes {
     struct tp_ring data, process;
     struct link *links;
     size_t links_len, links_cap;
+    struct tp_site_row *rows; /* as in the kernel's table */
+    size_t row_count;
+    uint32_t targets; /* how many there were */
     bool multi;
-    bool plain; /* its programs are loaded */
+    bool plain;       /* its programs are loaded */
+    bool at_syscalls; /* ... and attached */
 };
 
 _Static_assert((int)TP_SITE_WRITE == TP_TLS_WRITE && (int)TP_SITE_READ == TP_TLS_READ &&
-                   (int)TP_SITE_WRITE_EX == TP_TLS_WRITE_EX &&
-                   (int)TP_SITE_READ_EX == TP_TLS_READ_EX && (int)TP_SITE_NEW == TP_TLS_NEW &&
-                   (int)TP_SITE_FREE == TP_TLS_FREE && (int)TP_SITE_UP_REF == TP_TLS_UP_REF,
+                   (int)TP_SITE_NEW == TP_TLS_NEW && (int)TP_SITE_FREE == TP_TLS_FREE &&
+                   (int)TP_SITE_UP_REF == TP_TLS_UP_REF && (int)TP_SITE_SEAL == TP_TLS_SEAL &&
+                   (int)TP_SITE_OPEN == TP_TLS_OPEN && (int)TP_SITE_LEAVE == TP_TLS_LEAVE,
                "kinds of sites");
+_Static_assert((int)TP_RESULT_INT == TP_TLS_INT && (int)TP_RESULT_LONG == TP_TLS_LONG &&
+                   (int)TP_RESULT_COUNT_AT == TP_TLS_COUNT_AT && (int)TP_RESULT_ALL == TP_TLS_ALL &&
+                   (int)TP_RESULT_AT_ONCE == TP_TLS_AT_ONCE,
+               "kinds of results");
 
 static int libbpf_says(enum libbpf_print_level level, const char *fmt, va_list args)
 {
@@ -110,23 +123,61 @@ static void links_drop(struct tp_probes *p, size_t keep)
     p->links_len = keep;
 }
 
+/* The row of the kernel's table that says how such a site is read; a new one where there is none.
+ */
+static int row_number(struct tp_probes *p, const struct tp_tls_site *site, uint16_t stack)
+{
+    struct tp_site_row row;
+    int err = tp_site_row_make(&row, site, stack);
+
+    if (err)
+        return err;
+    for (size_t i = 0; i < p->row_count; i++)
+        if (memcmp(&p->rows[i], &row, sizeof(row)) == 0)
+            return (int)i;
+    if (p->row_count == TP_SITE_ROWS_MAX)
+        return -ENOSPC;
+    uint32_t number = (uint32_t)p->row_count;
+    if (bpf_map_update_elem(bpf_map__fd(p->skel->maps.sites), &number, &row, BPF_ANY))
+        return -errno;
+    p->rows[p->row_count++] = row;
+    return (int)number;
+}
+
 /* The sites of one file that are probed at entry, or at return. */
 struct places {
-    uint64_t offset[TP_SITES_MAX], cookie[TP_SITES_MAX];
+    uint64_t offset[TP_TLS_SITES_MAX], cookie[TP_TLS_SITES_MAX];
     size_t count;
     bool at_return;
 };
 
-static void places_pick(struct places *places, const struct tp_tls_site *sites, size_t count,
-                        uint16_t stack)
+static bool has_place(const struct tp_tls_site *site, bool at_return)
+{
+    switch (site->kind) {
+    case TP_TLS_NEW:
+        return at_return;
+    case TP_TLS_FREE:
+    case TP_TLS_UP_REF:
+    case TP_TLS_LEAVE:
+        return !at_return;
+    default:
+        return !at_return || (site->result != TP_TLS_AT_ONCE && site->thread.base == TP_BASE_NONE);
+    }
+}
+
+static int places_pick(struct tp_probes *p, struct places *places, const struct tp_tls_site *sites,
+                       size_t count, uint16_t stack)
 {
     for (size_t i = 0; i < count; i++) {
-        enum tp_tls_site_kind kind = sites[i].kind;
-        if (places->at_return ? kind == TP_TLS_FREE || kind == TP_TLS_UP_REF : kind == TP_TLS_NEW)
+        if (!has_place(&sites[i], places->at_return))
             continue;
+        int row = row_number(p, &sites[i], stack);
+        if (row < 0)
+            return row;
         places->offset[places->count] = sites[i].file_offset;
-        places->cookie[places->count++] = TP_COOKIE(kind, stack);
+        places->cookie[places->count++] = TP_COOKIE((uint32_t)row, p->targets);
     }
+    return 0;
 }
 
 static int attach_each(struct tp_probes *p, struct bpf_program *program, const char *path,
@@ -136,7 +187,8 @@ static int attach_each(struct tp_probes *p, struct bpf_program *program, const c
         LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = places->at_return,
                     .bpf_cookie = places->cookie[i]);
         struct link link = {
-            .link = bpf_program__attach_uprobe_opts(program, -1, path, places->offset[i], &opts)};
+            .link = bpf_program__attach_uprobe_opts(program, -1, path, places->offset[i], &opts),
+            .target = p->targets};
         int err = link.link ? link_keep(p, link) : -errno;
         if (err)
             return err;
@@ -154,29 +206,66 @@ static int attach_places(struct tp_probes *p, const char *path, const struct pla
     if (!p->multi)
         return attach_each(p, program, path, places);
     struct link link = {.fd = tp_multi_attach(program, path, places->offset, places->cookie,
-                                              places->count, places->at_return)};
+                                              places->count, places->at_return),
+                        .target = p->targets};
     return link.fd < 0 ? link.fd : link_keep(p, link);
+}
+
+static bool wants_sockets(const struct tp_tls_site *sites, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (sites[i].kind == TP_TLS_SEAL || sites[i].kind == TP_TLS_OPEN)
+            return true;
+    return false;
 }
 
 /* Returns first: a call that enters in between is then counted (no entry), not missed. */
 int tp_probes_attach(struct tp_probes *probes, int fd, const struct tp_tls_site *sites,
-                     size_t count, uint16_t stack)
+                     size_t count, uint16_t stack, uint32_t *ret_target)
 {
     size_t before = probes->links_len;
     struct places returns = {.at_return = true}, entries = {.at_return = false};
     char path[64];
 
-    if (count > TP_SITES_MAX)
+    if (count > TP_TLS_SITES_MAX || probes->targets + 1 >= TP_TARGETS_MAX)
         return -E2BIG;
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    places_pick(&returns, sites, count, stack);
-    places_pick(&entries, sites, count, stack);
-    int err = attach_places(probes, path, &returns);
+    probes->targets++;
+    int err = places_pick(probes, &returns, sites, count, stack);
+    if (!err)
+        err = places_pick(probes, &entries, sites, count, stack);
+    if (!err && wants_sockets(sites, count))
+        tp_probes_attach_plain(probes);
+    if (!err)
+        err = attach_places(probes, path, &returns);
     if (!err)
         err = attach_places(probes, path, &entries);
     if (err)
         links_drop(probes, before);
+    else
+        *ret_target = probes->targets;
     return err;
+}
+
+/* Its links are moved to the end, to be dropped together. */
+void tp_probes_detach(struct tp_probes *probes, uint32_t target)
+{
+    size_t keep = 0;
+
+    for (size_t i = 0; i < probes->links_len; i++) {
+        if (probes->links[i].target == target)
+            continue;
+        struct link other = probes->links[keep];
+        probes->links[keep++] = probes->links[i];
+        probes->links[i] = other;
+    }
+    links_drop(probes, keep);
+}
+
+int tp_probes_tally(const struct tp_probes *probes, uint32_t target, struct tp_tally *ret_tally)
+{
+    int fd = bpf_map__fd(probes->skel->maps.tallies);
+    return bpf_map_lookup_elem(fd, &target, ret_tally) ? -errno : 0;
 }
 
 /* Before 5.11, maps count against RLIMIT_MEMLOCK. */
@@ -277,7 +366,7 @@ static int processes_attach(struct tp_probes *p)
     return 0;
 }
 
-/* How io_uring names its requests differs by kernel: at most one of the two is there. */
+/* How io_uring names its requests differs by kernel: at most one of the two is there. Once. */
 int tp_probes_attach_plain(struct tp_probes *probes)
 {
     struct bpf_program *needed[] = {probes->skel->progs.on_syscall_return,
@@ -287,6 +376,8 @@ int tp_probes_attach_plain(struct tp_probes *probes)
     size_t before = probes->links_len;
     int err = probes->plain ? 0 : -EOPNOTSUPP;
 
+    if (probes->at_syscalls)
+        return 0;
     for (size_t i = 0; i < 2 && !err; i++) {
         struct link link = {.link = bpf_program__attach(needed[i])};
         err = link.link ? link_keep(probes, link) : -errno;
@@ -297,6 +388,7 @@ int tp_probes_attach_plain(struct tp_probes *probes)
     }
     if (err)
         links_drop(probes, before);
+    probes->at_syscalls = !err;
     return err;
 }
 
@@ -321,6 +413,9 @@ int tp_probes_open(struct tp_probes **ret_probes, const struct tp_probes_options
         p->plain = false;
         err = skeleton_load_fitting(&p->skel, options->ring_bytes, p->multi, false);
     }
+    p->rows = err ? NULL : calloc(TP_SITE_ROWS_MAX, sizeof(*p->rows));
+    if (!err && !p->rows)
+        err = -ENOMEM;
     if (!err)
         err = ring_init(&p->data, p->skel->maps.data_ring);
     if (!err)
@@ -341,6 +436,7 @@ void tp_probes_close(struct tp_probes *probes)
         return;
     links_drop(probes, 0);
     free(probes->links);
+    free(probes->rows);
     tp_ring_done(&probes->data);
     tp_ring_done(&probes->process);
     tls_bpf__destroy(probes->skel);

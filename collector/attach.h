@@ -41,10 +41,14 @@ void tp_probes_close(struct tp_probes *probes);
 struct tp_ring *tp_probes_data_ring(struct tp_probes *probes);
 struct tp_ring *tp_probes_process_ring(struct tp_probes *probes);
 
-/* Attaches all sites of the file open at fd, under the cookie `stack`; all or none. 0 or negative
- * errno. */
+/* Attaches all sites of the file open at fd, as of the TLS stack `stack`; all or none. ret_target
+ * names what was attached: its records carry it. 0 or negative errno. */
 int tp_probes_attach(struct tp_probes *probes, int fd, const struct tp_tls_site *sites,
-                     size_t count, uint16_t stack);
+                     size_t count, uint16_t stack, uint32_t *ret_target);
+/* Removes them again. */
+void tp_probes_detach(struct tp_probes *probes, uint32_t target);
+/* What came by at its cipher functions so far. 0 or negative errno. */
+int tp_probes_tally(const struct tp_probes *probes, uint32_t target, struct tp_tally *ret_tally);
 
 /* pid, and whatever it forks from now on, is watched. */
 int tp_probes_watch(struct tp_probes *probes, uint32_t pid);

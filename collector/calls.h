@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Calls: recognises which exchanges are model calls, reads them through the provider plugins, links each
- * to the call that it extends, and writes one call event. Consumer of collector/exchange.h.
+ * Calls: recognises which exchanges are model calls, reads them through the provider plugins, links
+ * each to the call that it extends, and writes one call event. Consumer of collector/exchange.h.
  */
 #ifndef TP_CALLS_H
 #define TP_CALLS_H
@@ -25,8 +25,8 @@ struct tp_calls_options {
     const char *task;              /* NULL: none */
     const struct tp_label *labels; /* label_count of them */
     size_t label_count;
-    bool content;                  /* blocks carry text */
-    int64_t unix_offset_ns;        /* CLOCK_REALTIME - CLOCK_MONOTONIC */
+    bool content;           /* blocks carry text */
+    int64_t unix_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
 };
 
 struct tp_calls_stats {
@@ -35,7 +35,7 @@ struct tp_calls_stats {
     uint64_t other_exchanges; /* HTTP, but no model call */
     uint64_t twin_exchanges;  /* the server's ends of exchanges whose client's end is watched too */
     uint64_t input_tokens, cache_read_tokens, output_tokens;
-    uint64_t lost_bytes;      /* within calls */
+    uint64_t lost_bytes; /* within calls */
     uint64_t sink_errors;
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collector/elf_hash.h"
+#include "collector/image.h"
 
 /* Ceilings: the largest real symbol tables (browsers, node with debug symbols) are well below. */
 #define TABLE_BYTES_MAX (512u * 1024u * 1024u)
@@ -32,6 +33,7 @@ struct tp_elf {
     struct tp_elf_hash hash;
     bool hash_tried;
     struct symbols dynamic, all;
+    struct tp_image image;
 };
 
 /* FNV-1a of the name without the version that .symtab appends ("SSL_read@@OPENSSL_3.0.0"). */
@@ -163,23 +165,6 @@ static bool symbols_find(const struct symbols *t, const char *name, uint64_t *re
     return found;
 }
 
-static int address_to_offset(Elf *elf, uint64_t address, uint64_t *ret_offset)
-{
-    size_t count;
-    GElf_Phdr ph;
-
-    if (elf_getphdrnum(elf, &count))
-        return -ENOENT;
-    for (size_t i = 0; i < count && gelf_getphdr(elf, (int)i, &ph); i++) {
-        if (ph.p_type != PT_LOAD || !(ph.p_flags & PF_X) || address < ph.p_vaddr ||
-            address - ph.p_vaddr >= ph.p_filesz)
-            continue;
-        *ret_offset = address - ph.p_vaddr + ph.p_offset;
-        return 0;
-    }
-    return -ENOENT;
-}
-
 static bool place_of(Elf_Scn *scn, GElf_Word type, struct tp_elf_place *ret_place)
 {
     GElf_Shdr shdr;
@@ -228,12 +213,73 @@ static int find_symbol(void *host, const char *name, uint64_t *ret_file_offset)
     uint64_t address;
 
     if (find_dynamic(e, name, &address) == 0)
-        return address_to_offset(e->elf, address, ret_file_offset);
+        return tp_image_offset(&e->image, address, PF_X, ret_file_offset);
     if (!e->all.tried)
         symbols_load(&e->all, e->elf, SHT_SYMTAB);
     if (symbols_find(&e->all, name, &address))
-        return address_to_offset(e->elf, address, ret_file_offset);
+        return tp_image_offset(&e->image, address, PF_X, ret_file_offset);
     return -ENOENT;
+}
+
+static int read_bytes(void *host, uint64_t address, void *ret_data, size_t n)
+{
+    const struct tp_elf *e = host;
+    return tp_image_read(&e->image, address, ret_data, n);
+}
+
+static int code_offset(void *host, uint64_t address, uint64_t *ret_file_offset)
+{
+    const struct tp_elf *e = host;
+    return tp_image_offset(&e->image, address, PF_X, ret_file_offset);
+}
+
+static int find_section(void *host, const char *name, uint64_t *ret_address, uint64_t *ret_bytes)
+{
+    struct tp_elf *e = host;
+    size_t names;
+    GElf_Shdr shdr;
+
+    if (elf_getshdrstrndx(e->elf, &names))
+        return -ENOENT;
+    for (Elf_Scn *scn = NULL; (scn = elf_nextscn(e->elf, scn));) {
+        const char *s = gelf_getshdr(scn, &shdr) ? elf_strptr(e->elf, names, shdr.sh_name) : NULL;
+        if (!s || strcmp(s, name) != 0)
+            continue;
+        *ret_address = shdr.sh_addr;
+        *ret_bytes = shdr.sh_size;
+        return 0;
+    }
+    return -ENOENT;
+}
+
+static int find_references(void *host, const struct tp_elf_mark *mark, struct tp_elf_reference *ret,
+                           size_t max)
+{
+    struct tp_elf *e = host;
+    return tp_image_references(&e->image, mark, ret, max);
+}
+
+static int find_function(void *host, uint64_t address, struct tp_elf_function *ret)
+{
+    struct tp_elf *e = host;
+    return tp_image_function(&e->image, address, ret);
+}
+
+static int is_called(void *host, uint64_t address)
+{
+    struct tp_elf *e = host;
+    return tp_image_called(&e->image, address);
+}
+
+static int walk(void *host, uint64_t from, uint64_t to, tp_elf_instruction_fn *each, void *cx)
+{
+    struct tp_elf *e = host;
+    return tp_image_walk(&e->image, from, to, each, cx);
+}
+
+int tp_elf_add_marks(struct tp_elf *elf, const struct tp_elf_mark *marks)
+{
+    return tp_image_add_marks(&elf->image, marks);
 }
 
 static bool is_native(Elf *elf)
@@ -253,11 +299,22 @@ int tp_elf_open(struct tp_elf **ret_elf, int fd, const char *name)
     e->fd = fd;
     elf_version(EV_CURRENT);
     e->elf = elf_begin(fd, ELF_C_READ, NULL);
-    if (!e->elf || !is_native(e->elf)) {
+    if (!e->elf || !is_native(e->elf) || tp_image_init(&e->image, fd)) {
         tp_elf_close(e);
         return -ENOEXEC;
     }
-    e->view = (struct tp_elf_view){.host = e, .path = name, .symbol = find_symbol};
+    e->view = (struct tp_elf_view){.host = e,
+                                   .path = name,
+                                   .machine = e->image.machine,
+                                   .type = e->image.type,
+                                   .symbol = find_symbol,
+                                   .read = read_bytes,
+                                   .code = code_offset,
+                                   .section = find_section,
+                                   .references = find_references,
+                                   .function = find_function,
+                                   .called = is_called,
+                                   .walk = walk};
     *ret_elf = e;
     return 0;
 }
@@ -270,6 +327,7 @@ void tp_elf_close(struct tp_elf *elf)
     free(elf->all.slot);
     if (elf->elf)
         elf_end(elf->elf);
+    tp_image_done(&elf->image);
     free(elf);
 }
 

@@ -23,6 +23,10 @@ void tp_elf_close(struct tp_elf *elf);
 /* For plugins; valid until closed. */
 const struct tp_elf_view *tp_elf_view(struct tp_elf *elf);
 
+/* What locators will look for, before the first of them asks; ends with a NULL text. -E2BIG past a
+ * ceiling. */
+int tp_elf_add_marks(struct tp_elf *elf, const struct tp_elf_mark *marks);
+
 /* The build id in hex, or "" where there is none. */
 void tp_elf_build_id(struct tp_elf *elf, char ret_hex[TP_BUILD_ID_HEX_MAX]);
 

@@ -16,11 +16,18 @@
 
 #define VERDICTS_MAX 8192
 
+/* One stack of a file. */
+struct opinion {
+    const char *stack;
+    int confidence;
+    char reason[sizeof(((struct tp_tls_location *)0)->reason)]; /* empty: it can be attached */
+};
+
 /* What one file turned out to be; for as long as this run takes, an inode is the same file. */
 struct verdict {
     uint64_t device, inode;
-    const char *stack, *reason;
-    int confidence;
+    size_t count;
+    struct opinion opinion[TP_STACKS_MAX];
 };
 
 struct tp_inspector {
@@ -66,38 +73,45 @@ void tp_inspector_free(struct tp_inspector *inspector)
     free(inspector);
 }
 
+static void opine(struct verdict *v, const char *stack, int confidence, const char *reason)
+{
+    struct opinion *o = &v->opinion[v->count];
+
+    if (!stack || v->count == TP_STACKS_MAX)
+        return;
+    o->stack = stack;
+    o->confidence = confidence;
+    snprintf(o->reason, sizeof(o->reason), "%s", reason);
+    v->count++;
+}
+
 static void judge_foreign(int fd, const char *name, struct verdict *v)
 {
     for (size_t i = 0; i < sizeof(foreign_libraries) / sizeof(foreign_libraries[0]); i++) {
         const char *prefix = foreign_libraries[i].prefix;
         if (strncmp(name, prefix, strlen(prefix)) != 0)
             continue;
-        v->stack = foreign_libraries[i].stack;
-        v->confidence = 90;
-        v->reason = "this stack is not supported yet";
+        opine(v, foreign_libraries[i].stack, 90, "this stack is not supported yet");
         return;
     }
-    if (strstr(name, ".so"))
-        return;
-    v->stack = tp_trace_stack(tp_trace_search(fd));
-    v->confidence = v->stack ? 50 : 0;
-    v->reason = "inside the executable, without symbols to find it by";
+    if (!strstr(name, ".so"))
+        opine(v, tp_trace_stack(tp_trace_search(fd)), 50,
+              "inside the executable, without symbols to find it by");
 }
 
 static void judge(int fd, const char *name, struct verdict *v)
 {
-    struct tp_location location;
+    struct tp_location *location = calloc(1, sizeof(*location));
 
-    if (tp_locate(NULL, fd, name, &location))
-        return;
-    if (location.stack < 0) {
-        judge_foreign(fd, name, v);
-        return;
+    if (location && tp_locate(NULL, fd, name, location) == 0) {
+        for (uint32_t i = 0; i < location->found_count; i++) {
+            const struct tp_found *f = &location->found[i];
+            opine(v, tp_stack_name((uint16_t)f->stack), f->at.confidence, f->at.reason);
+        }
+        if (location->found_count == 0)
+            judge_foreign(fd, name, v);
     }
-    v->confidence = location.confidence;
-    v->stack = tp_stack_name((uint16_t)location.stack);
-    if (location.site_count == 0)
-        v->reason = "its read and write functions were not found";
+    free(location);
 }
 
 static const struct verdict *verdict_of(struct tp_inspector *in, const struct tp_mapping *m,
@@ -140,15 +154,18 @@ static void on_mapping(void *cx, const struct tp_mapping *m)
     const char *slash = strrchr(m->path, '/'), *name = slash ? slash + 1 : m->path;
     const struct verdict *v = verdict_of(scan->inspector, m, name);
 
-    if (!v || !v->stack || is_told(scan, m->inode))
+    if (!v || v->count == 0 || is_told(scan, m->inode))
         return;
-    const struct tp_finding finding = {.pid = m->pid,
-                                       .file = name,
-                                       .stack = v->stack,
-                                       .confidence = v->confidence,
-                                       .attachable = !v->reason,
-                                       .reason = v->reason};
-    tell(scan, &finding);
+    for (size_t i = 0; i < v->count; i++) {
+        const struct opinion *o = &v->opinion[i];
+        const struct tp_finding finding = {.pid = m->pid,
+                                           .file = name,
+                                           .stack = o->stack,
+                                           .confidence = o->confidence,
+                                           .attachable = !o->reason[0],
+                                           .reason = o->reason[0] ? o->reason : NULL};
+        tell(scan, &finding);
+    }
 }
 
 size_t tp_inspector_process(struct tp_inspector *inspector, uint32_t pid,

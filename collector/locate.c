@@ -2,14 +2,12 @@
 #include "collector/locate.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/plugins.h"
-
-/* The last of enum tp_tls_site_kind. */
-#define KIND_LAST TP_TLS_UP_REF
 
 #define PIECE_BYTES (256u * 1024u)
 #define OVERLAP_BYTES 64u                     /* more than any text that is looked for */
@@ -40,41 +38,89 @@ const char *tp_stack_name(uint16_t cookie)
     return plugin ? plugin->ops.tls->stack : "unknown";
 }
 
-/* The plugin that is surest of this file, or NULL. */
-static const struct tp_plugin *identify(const struct tp_elf_view *view, struct tp_location *l)
+/* Text of plugins is shown to people. */
+static void settle(struct tp_tls_location *at, int result)
 {
-    const struct tp_plugin *plugin, *best = NULL;
-
-    for (size_t i = 0; (plugin = tls_plugin(i)) && i < UINT16_MAX; i++) {
-        int confidence = plugin->ops.tls->probe(view);
-        if (confidence <= l->confidence)
-            continue;
-        best = plugin;
-        l->confidence = confidence < 100 ? confidence : 100;
-        l->stack = (int32_t)i;
+    at->reason[sizeof(at->reason) - 1] = 0;
+    if (result < 0 || at->count == 0 || at->count > TP_TLS_SITES_MAX) {
+        at->count = 0;
+        at->confidence = 0;
+    } else {
+        at->reason[0] = 0;
     }
-    return best;
+    if (at->confidence > 100)
+        at->confidence = 100;
+    if (at->count == 0 && !at->reason[0])
+        snprintf(at->reason, sizeof(at->reason), "its read and write functions were not found");
+}
+
+/* Both would see the same bytes: the program's own calls tell more than the cipher below them. */
+static bool yields(const struct tp_found *f, const struct tp_found *to)
+{
+    const struct tp_tls_ops *ops = tls_plugin((size_t)f->stack)->ops.tls;
+    const struct tp_tls_ops *other = tls_plugin((size_t)to->stack)->ops.tls;
+
+    if (f == to || strcmp(ops->library, other->library) != 0)
+        return false;
+    if ((f->at.count == 0) != (to->at.count == 0))
+        return f->at.count == 0;
+    if (ops->layer != other->layer)
+        return ops->layer == TP_TLS_RECORD;
+    return f->at.confidence < to->at.confidence ||
+           (f->at.confidence == to->at.confidence && f > to);
+}
+
+static void drop_lesser(struct tp_location *l)
+{
+    bool keep[TP_STACKS_MAX];
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < l->found_count; i++) {
+        keep[i] = true;
+        for (uint32_t k = 0; k < l->found_count; k++)
+            keep[i] = keep[i] && !yields(&l->found[i], &l->found[k]);
+    }
+    for (uint32_t i = 0; i < l->found_count; i++) {
+        if (keep[i] && kept != i)
+            l->found[kept] = l->found[i];
+        kept += keep[i];
+    }
+    l->found_count = kept;
+}
+
+static void ask_plugins(struct tp_elf *elf, struct tp_location *l)
+{
+    const struct tp_plugin *plugin;
+
+    for (size_t i = 0; (plugin = tls_plugin(i)) && i < UINT16_MAX; i++)
+        tp_elf_add_marks(elf, plugin->ops.tls->marks);
+    for (size_t i = 0; (plugin = tls_plugin(i)) && i < UINT16_MAX; i++) {
+        if (l->found_count == TP_STACKS_MAX)
+            return;
+        struct tp_found *f = &l->found[l->found_count];
+        memset(f, 0, sizeof(*f));
+        f->stack = (int32_t)i;
+        int result = plugin->ops.tls->locate(tp_elf_view(elf), &f->at);
+        if (result == 0)
+            continue;
+        settle(&f->at, result);
+        l->found_count++;
+    }
 }
 
 int tp_locate(void *cx, int fd, const char *name, struct tp_location *ret_location)
 {
-    struct tp_location *l = ret_location;
     struct tp_elf *elf;
     int err = tp_elf_open(&elf, fd, name);
 
     (void)cx;
     if (err)
         return err;
-    memset(l, 0, sizeof(*l));
-    l->stack = -1;
-    const struct tp_plugin *plugin = identify(tp_elf_view(elf), l);
-    if (plugin) {
-        int count = plugin->ops.tls->locate(tp_elf_view(elf), l->sites, TP_SITES_MAX);
-        l->site_count = count > 0 ? (uint32_t)count : 0;
-        for (uint32_t i = 0; i < l->site_count; i++)
-            l->sites[i].symbol = NULL;
-        tp_elf_build_id(elf, l->build_id);
-    }
+    memset(ret_location, 0, sizeof(*ret_location));
+    ask_plugins(elf, ret_location);
+    drop_lesser(ret_location);
+    if (ret_location->found_count > 0)
+        tp_elf_build_id(elf, ret_location->build_id);
     tp_elf_close(elf);
     return 0;
 }
@@ -85,20 +131,45 @@ static bool is_hex_text(const char *text, size_t size)
     return n < size && strspn(text, "0123456789abcdef") == n;
 }
 
+static bool value_sound(const struct tp_tls_value *v)
+{
+    return v->loads <= 2 && v->base < TP_BASE_REGISTER + 64;
+}
+
+static bool site_sound(const struct tp_tls_site *s, uint64_t file_bytes)
+{
+    const struct tp_tls_value *const values[] = {
+        &s->conn,      &s->data, &s->length, &s->count, &s->thread,       &s->stack_top, &s->ad,
+        &s->ad_length, &s->wire, &s->nonce,  &s->extra, &s->extra_length, &s->tag};
+
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        if (!value_sound(values[i]))
+            return false;
+    return s->kind < TP_TLS_SITE_KINDS && s->result < TP_TLS_RESULTS &&
+           s->file_offset < file_bytes && strnlen(s->name, sizeof(s->name)) < sizeof(s->name);
+}
+
+static bool found_sound(const struct tp_found *f, uint64_t file_bytes)
+{
+    if (f->stack < 0 || !tls_plugin((size_t)f->stack) || f->at.confidence < 0 ||
+        f->at.confidence > 100 || f->at.count > TP_TLS_SITES_MAX ||
+        strnlen(f->at.reason, sizeof(f->at.reason)) == sizeof(f->at.reason))
+        return false;
+    for (uint32_t i = 0; i < f->at.count; i++)
+        if (!site_sound(&f->at.sites[i], file_bytes))
+            return false;
+    return true;
+}
+
 bool tp_location_sound(const struct tp_location *location, uint64_t file_bytes)
 {
-    const struct tp_location *l = location;
-
-    if (l->stack < -1 || (l->stack >= 0 && !tls_plugin((size_t)l->stack)) || l->confidence < 0 ||
-        l->confidence > 100 || l->site_count > TP_SITES_MAX ||
-        !is_hex_text(l->build_id, sizeof(l->build_id)))
+    if (location->found_count > TP_STACKS_MAX ||
+        !is_hex_text(location->build_id, sizeof(location->build_id)))
         return false;
-    for (uint32_t i = 0; i < l->site_count; i++) {
-        const struct tp_tls_site *site = &l->sites[i];
-        if ((unsigned int)site->kind > KIND_LAST || site->symbol || site->file_offset >= file_bytes)
+    for (uint32_t i = 0; i < location->found_count; i++)
+        if (!found_sound(&location->found[i], file_bytes))
             return false;
-    }
-    return l->stack >= 0 || l->site_count == 0;
+    return true;
 }
 
 static int trace_in(const uint8_t *data, size_t n)

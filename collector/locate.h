@@ -13,16 +13,21 @@
 
 #include "collector/elf.h"
 
-/* Sites of one file. */
-#define TP_SITES_MAX 32
+/* Stacks of one file. */
+#define TP_STACKS_MAX 6
+
+/* A stack in a file, or what seems to be one. */
+struct tp_found {
+    int32_t stack; /* attach cookie of the plugin that found it */
+    uint32_t pad;
+    struct tp_tls_location at; /* count 0: refused, with the reason */
+};
 
 /* Of fixed size, for it crosses between processes. */
 struct tp_location {
-    int32_t stack;       /* attach cookie of the plugin that is surest of the file; -1: none is */
-    int32_t confidence;  /* 0..100 */
-    uint32_t site_count; /* 0: its functions were not found */
+    uint32_t found_count; /* 0: the file has no stack that a plugin knows */
     char build_id[TP_BUILD_ID_HEX_MAX];
-    struct tp_tls_site sites[TP_SITES_MAX]; /* without symbols: those are pointers */
+    struct tp_found found[TP_STACKS_MAX];
 };
 
 /* How a look is had. `name` is for messages. 0; -ENOEXEC: no ELF of this machine; -ECANCELED: the

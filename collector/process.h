@@ -9,10 +9,10 @@
 struct tp_process {
     uint32_t pid;
     uint32_t parent_pid;
-    uint64_t start_ns;   /* CLOCK_BOOTTIME, as /proc/PID/stat says but in ns */
+    uint64_t start_ns; /* CLOCK_BOOTTIME, as /proc/PID/stat says but in ns */
     char comm[16];
-    char program[64];    /* base name of the script, else of the executable; no arguments */
-    char tree[17];       /* 16 hex digits: the process tree (the recording's root) */
+    char program[64]; /* base name of the script, else of the executable; no arguments */
+    char tree[17];    /* 16 hex digits: the process tree (the recording's root) */
 };
 
 /* Looks a process up, dead ones included while their streams are open. NULL if never seen. */

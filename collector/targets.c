@@ -155,13 +155,10 @@ static const char *attach_error(int err)
 }
 
 /* A file that killed its reader is told, whatever is in it. */
-static const char *locate_error(int err, const struct tp_location *location)
+static const char *locate_error(int err)
 {
-    if (err == -ECANCELED)
-        return "the process that looked into it did not survive that";
-    if (err)
-        return strerror(-err);
-    return location->site_count == 0 ? "its read and write functions were not found" : NULL;
+    return err == -ECANCELED ? "the process that looked into it did not survive that"
+                             : strerror(-err);
 }
 
 static void tell(struct tp_targets *t, const struct candidate *c, struct tp_target *target)
@@ -175,24 +172,38 @@ static void tell(struct tp_targets *t, const struct candidate *c, struct tp_targ
     t->each(t->cx, target);
 }
 
-static bool look_inside(struct tp_targets *t, const struct candidate *c)
+static bool attach_found(struct tp_targets *t, const struct candidate *c,
+                         const struct tp_location *location, const struct tp_found *f)
 {
-    struct tp_location location = {.stack = -1};
-    int err = t->locate(t->locate_cx, c->fd, c->name, &location);
+    uint16_t stack = (uint16_t)f->stack;
+    struct tp_target target = {.stack = tp_stack_name(stack),
+                               .confidence = f->at.confidence,
+                               .error = f->at.count ? NULL : f->at.reason};
 
-    if (err == -ENOEXEC || (!err && location.stack < 0))
-        return false;
-    uint16_t cookie = (uint16_t)location.stack;
-    struct tp_target target = {.stack = err ? "unknown" : tp_stack_name(cookie),
-                               .confidence = location.confidence,
-                               .error = locate_error(err, &location)};
-    memcpy(target.build_id, location.build_id, sizeof(target.build_id));
+    memcpy(target.build_id, location->build_id, sizeof(target.build_id));
     if (!target.error) {
-        err = tp_probes_attach(t->probes, c->fd, location.sites, location.site_count, cookie);
+        int err = tp_probes_attach(t->probes, c->fd, f->at.sites, f->at.count, stack, &target.id);
         target.error = err ? attach_error(err) : NULL;
     }
     tell(t, c, &target);
     return !target.error;
+}
+
+/* Which of several stacks a program uses cannot be told from its file: all are probed. */
+static bool look_inside(struct tp_targets *t, const struct candidate *c)
+{
+    struct tp_location *location = calloc(1, sizeof(*location));
+    bool probed = false;
+
+    int err = location ? t->locate(t->locate_cx, c->fd, c->name, location) : -ENOMEM;
+    if (err && err != -ENOEXEC) {
+        struct tp_target target = {.stack = "unknown", .error = locate_error(err)};
+        tell(t, c, &target);
+    }
+    for (uint32_t i = 0; !err && i < location->found_count; i++)
+        probed |= attach_found(t, c, location, &location->found[i]);
+    free(location);
+    return probed;
 }
 
 static void look_at(struct tp_targets *t, const struct candidate *c)

@@ -23,7 +23,8 @@ struct tp_target {
         *how; /* "prescan": before the command ran; "mmap": when a process mapped it; "maps" */
     int confidence;    /* 0..100 */
     uint64_t late_ns;  /* from being mapped to being probed; 0: in time */
-    const char *error; /* NULL: attached */
+    const char *error; /* NULL: attached. Valid during the call. */
+    uint32_t id;       /* as its records have it; 0: not attached */
 };
 
 typedef void tp_target_fn(void *cx, const struct tp_target *target);

@@ -16,6 +16,8 @@
 #define AGENTS_MAX 1024
 #define ANCHORS_MAX 64
 #define HOSTS_MAX 4096
+#define MARKS_MAX 64
+#define MARK_BYTES_MAX 200
 #define STATE_BYTES_MAX (64u << 10)
 
 /* A reason is written once: the first that is found. */
@@ -147,20 +149,37 @@ static bool check_sizes(struct verdict *v, const struct tp_plugin_sizes *s)
     if (s->tls_ops < ours->tls_ops || s->provider_ops < ours->provider_ops ||
         s->provider_api < ours->provider_api || s->agent_ops < ours->agent_ops)
         return refuse(v, "operations are cut short: compiled with an older tokprof/plugin.h");
-    if (s->tls_site != ours->tls_site || s->json_rule != ours->json_rule ||
-        s->provider_host != ours->provider_host || s->agent != ours->agent)
+    if (s->tls_site != ours->tls_site || s->elf_mark != ours->elf_mark ||
+        s->json_rule != ours->json_rule || s->provider_host != ours->provider_host ||
+        s->agent != ours->agent)
         return refuse(v, "elements of its tables have another size than plugin ABI %u gives them",
                       TP_PLUGIN_ABI);
     return true;
 }
 
+static bool check_marks(struct verdict *v, const struct tp_elf_mark *marks)
+{
+    for (size_t i = 0; marks; i++) {
+        if (i > MARKS_MAX || !readable(&marks[i], sizeof(marks[i])))
+            return refuse(v, "list of marks has no end");
+        if (!marks[i].text)
+            return true;
+        if (marks[i].size > MARK_BYTES_MAX || room_at(marks[i].text, PF_R) <= marks[i].size ||
+            marks[i].kind > TP_MARK_BYTES)
+            return refuse(v, "mark %zu is not of a known kind, or lies outside the plugin", i);
+    }
+    return true;
+}
+
 static bool check_tls(struct verdict *v, const struct tp_tls_ops *ops)
 {
-    if (!is_text(ops->stack, TP_PLUGIN_NAME_MAX))
-        return refuse(v, "TLS stack's name is missing");
-    if (!is_function((const void *)ops->probe) || !is_function((const void *)ops->locate))
-        return refuse(v, "probe or locate is missing or no function");
-    return true;
+    if (!is_text(ops->stack, TP_PLUGIN_NAME_MAX) || !is_text(ops->library, TP_PLUGIN_NAME_MAX))
+        return refuse(v, "TLS stack's name or its library's is missing");
+    if (!is_function((const void *)ops->locate))
+        return refuse(v, "locate is missing or no function");
+    if (ops->layer > TP_TLS_RECORD)
+        return refuse(v, "unknown layer %u", ops->layer);
+    return check_marks(v, ops->marks);
 }
 
 static bool check_rules(struct verdict *v, const char *api, const struct tp_json_rule *rules)

@@ -21,7 +21,7 @@ typedef unsigned int tp_u32;
 typedef unsigned long long tp_u64;
 #endif
 
-#define TP_RECORD_VERSION 1
+#define TP_RECORD_VERSION 2
 
 /* Payload bytes that one data record can hold at the most. */
 #define TP_CHUNK_BYTES_MAX (64u * 1024u)
@@ -36,6 +36,7 @@ enum tp_record_type {
     TP_RECORD_FORK = 3,  /* process ring: struct tp_process_record */
     TP_RECORD_EXEC = 4,  /* process ring */
     TP_RECORD_EXIT = 5,  /* process ring; the thread group leader's exit */
+    TP_RECORD_LINK = 6,  /* data ring: struct tp_link_record */
 };
 
 enum tp_direction {
@@ -65,23 +66,82 @@ enum tp_unseen {
     TP_UNSEEN_WAYS
 };
 
-/* A probe's attach cookie: what kind of function it sits on, and which TLS stack's. */
+/* What a probed function does; as enum tp_tls_site_kind of tokprof/plugin.h. */
 enum tp_site {
-    TP_SITE_WRITE = 0, /* as enum tp_tls_site_kind of tokprof/plugin.h */
+    TP_SITE_WRITE = 0,
     TP_SITE_READ,
-    TP_SITE_WRITE_EX,
-    TP_SITE_READ_EX,
     TP_SITE_NEW,
     TP_SITE_FREE,
     TP_SITE_UP_REF,
+    TP_SITE_SEAL,
+    TP_SITE_OPEN,
+    TP_SITE_LEAVE,
 };
-#define TP_COOKIE(kind, stack) ((tp_u64)(kind) << 16 | (tp_u16)(stack))
-#define TP_COOKIE_KIND(cookie) ((cookie) >> 16)
-#define TP_COOKIE_STACK(cookie) ((tp_u16)(cookie))
+
+/* How it says what it moved; as enum tp_tls_result. */
+enum tp_site_result {
+    TP_RESULT_NOTHING = 0,
+    TP_RESULT_INT,
+    TP_RESULT_LONG,
+    TP_RESULT_COUNT_AT,
+    TP_RESULT_ALL,
+    TP_RESULT_AT_ONCE,
+};
+
+/* As the members of struct tp_tls_site. */
+enum tp_site_value {
+    TP_VALUE_CONN = 0,
+    TP_VALUE_DATA,
+    TP_VALUE_LENGTH,
+    TP_VALUE_COUNT,
+    TP_VALUE_THREAD,
+    TP_VALUE_STACK_TOP,
+    TP_VALUE_AD,
+    TP_VALUE_AD_LENGTH,
+    TP_VALUE_WIRE,
+    TP_VALUE_NONCE,
+    TP_VALUE_EXTRA,
+    TP_VALUE_EXTRA_LENGTH,
+    TP_VALUE_TAG,
+    TP_SITE_VALUES
+};
+
+/* Where a value stands: as struct tp_tls_value, the register given by its place in the kernel's
+ * struct pt_regs. */
+struct tp_value {
+    tp_u16 reg; /* offset in bytes, or TP_NO_REGISTER */
+    tp_u16 loads;
+    short offset[2];
+};
+#define TP_NO_REGISTER 0xffffu
+
+/* Element of the table of sites: all places that work alike, of all files, share one. */
+struct tp_site_row {
+    tp_u8 kind;   /* enum tp_site */
+    tp_u8 result; /* enum tp_site_result */
+    tp_u16 stack; /* which TLS stack it belongs to */
+    tp_u32 pad;
+    struct tp_value value[TP_SITE_VALUES];
+};
+#define TP_SITE_ROWS_MAX 1024u
+
+/* A probe's attach cookie: a row of that table, and a file with a stack in it. */
+#define TP_COOKIE(row, target) ((tp_u64)(row) << 32 | (tp_u32)(target))
+#define TP_COOKIE_ROW(cookie) ((tp_u32)((cookie) >> 32))
+#define TP_COOKIE_TARGET(cookie) ((tp_u32)(cookie))
+/* Numbers of targets are below. */
+#define TP_TARGETS_MAX 4096u
+
+/* What came by at the cipher functions of one target: did it look like records of TLS? */
+struct tp_tally {
+    tp_u64 passed, failed;
+};
 /* No TLS: the bytes of a plain socket. */
 #define TP_STACK_NONE 0xffffu
-/* Names of sockets (inode numbers) carry this bit, which no user-space pointer has. */
+/* Names of sockets (inode numbers) carry this bit, which no user-space pointer has; and this one if
+ * the bytes were seen at the cipher, not at the socket. */
 #define TP_CONN_SOCKET (1ull << 63)
+#define TP_CONN_CIPHER (1ull << 62)
 
 /* Common head of every record. `size` is the whole record's length in bytes, head included; data
  * records are reserved in size classes, so the ring's length may be greater. */
@@ -109,7 +169,21 @@ struct tp_data_record {
     tp_u8 direction;    /* enum tp_direction */
     tp_u8 failed; /* 1: the bytes could not be read; no payload follows (counted READ_FAULT) */
     tp_u16 stack; /* which TLS stack's probe made this, or TP_STACK_NONE */
+    tp_u32 target; /* which file's */
+    tp_u32 unlinked; /* 1: `conn` is a cipher context, its socket not yet known */
     /* tp_u8 data[length] follows */
+};
+
+/* The socket behind a cipher context became known. What was told of the context's stream is the
+ * socket's, in this direction, from `offset` on. */
+struct tp_link_record {
+    struct tp_record_head head;
+    tp_u64 from, from_generation; /* the context */
+    tp_u64 conn, generation;      /* the socket */
+    tp_u64 offset;                /* of the stream's first byte */
+    tp_u64 peer_offset;           /* what had gone the other way */
+    tp_u32 direction;             /* enum tp_direction */
+    tp_u32 pad;
 };
 
 /* A connection object is gone (its last SSL_free) or reused (SSL_new). The final offsets reveal a hole at
@@ -174,7 +248,9 @@ struct tp_counters {
 };
 
 _Static_assert(sizeof(struct tp_record_head) == 24, "record head");
-_Static_assert(sizeof(struct tp_data_record) == 72, "data record");
+_Static_assert(sizeof(struct tp_data_record) == 80, "data record");
+_Static_assert(sizeof(struct tp_link_record) == 80, "link record");
+_Static_assert(sizeof(struct tp_site_row) == 112, "site row");
 _Static_assert(sizeof(struct tp_close_record) == 72, "close record");
 _Static_assert(sizeof(struct tp_process_record) == 56, "process record");
 _Static_assert(sizeof(struct tp_stream_key) == 16, "stream key");

@@ -13,7 +13,7 @@
 /* What a host looks at first. The ABI's number changes when a plugin would have to be compiled
  * anew or changed; docs/plugin-abi.md says what may change without. */
 #define TP_PLUGIN_MAGIC 0x4b4f5450u /* "PTOK", little endian */
-#define TP_PLUGIN_ABI 1
+#define TP_PLUGIN_ABI 2
 
 /* What a plugin is for; it has one kind, which says what `ops` points to. */
 enum tp_plugin_kind {
@@ -80,42 +80,200 @@ struct tp_plugin_entry {
 
 /* ---- TLS stacks: where plaintext passes ---- */
 
-/* Functions of a TLS stack that are worth a probe, by what their arguments and their result
- * mean. A stack whose functions look otherwise needs a kind of its own. */
+/* Where a value is found when a probe is hit: a register, or memory that one leads to. Arguments
+ * are those of the C calling convention; TP_BASE_REGISTER + n is register n by its DWARF number,
+ * which means something on one kind of processor only. */
+enum tp_tls_base {
+    TP_BASE_NONE,  /* there is no such value */
+    TP_BASE_STACK, /* the stack pointer; at a function's entry on x86-64 [0] is where it returns */
+    TP_BASE_RESULT,
+    TP_BASE_ARG1,
+    TP_BASE_ARG2,
+    TP_BASE_ARG3,
+    TP_BASE_ARG4,
+    TP_BASE_ARG5,
+    TP_BASE_ARG6,
+    TP_BASE_REGISTER = 32,
+};
+
+/* The base itself (loads 0), the 64-bit word at base + offset[0] (loads 1), or the one at that word
+ * + offset[1] (loads 2). */
+struct tp_tls_value {
+    uint8_t base; /* enum tp_tls_base */
+    uint8_t loads;
+    int16_t offset[2];
+};
+
+/* Values as initializers: an argument, and a word on the stack at entry. */
+#define TP_ARGUMENT(n)                                                                             \
+    {                                                                                              \
+        .base = TP_BASE_ARG1 + (n)-1                                                               \
+    }
+#define TP_ON_STACK(bytes)                                                                         \
+    {                                                                                              \
+        .base = TP_BASE_STACK, .loads = 1, .offset = {(bytes), 0 }                                 \
+    }
+#define TP_IN_REGISTER(dwarf)                                                                      \
+    {                                                                                              \
+        .base = TP_BASE_REGISTER + (dwarf)                                                         \
+    }
+
+/* What a probed function does. */
 enum tp_tls_site_kind {
-    TP_TLS_WRITE,    /* int f(conn, buf, int n): returns bytes accepted, <= 0 none */
-    TP_TLS_READ,     /* int f(conn, buf, int n): returns bytes delivered, <= 0 none */
-    TP_TLS_WRITE_EX, /* int f(conn, buf, size_t n, size_t *ret_n): 1 on success */
-    TP_TLS_READ_EX,  /* same */
-    TP_TLS_NEW,      /* conn *f(...): a new connection object */
-    TP_TLS_FREE,     /* void f(conn): gives back one reference; with the last the object goes */
-    TP_TLS_UP_REF,   /* int f(conn): takes one more reference */
+    TP_TLS_WRITE,  /* takes plaintext of a connection */
+    TP_TLS_READ,   /* delivers plaintext of a connection */
+    TP_TLS_NEW,    /* returns a new connection object */
+    TP_TLS_FREE,   /* gives back one reference to `conn`; with the last the object goes */
+    TP_TLS_UP_REF, /* takes one more reference to `conn` */
+    TP_TLS_SEAL,   /* encrypts one record, with the cipher context `conn` */
+    TP_TLS_OPEN,   /* decrypts one record */
+    TP_TLS_LEAVE,  /* not a function but an instruction with which the one before it in the list
+                      returns; where its caller's stack may move, so that no return can be probed */
+    TP_TLS_SITE_KINDS
 };
 
-/* One place to probe. Offsets are of the file, not of memory: that is what the kernel attaches
- * uprobes to. */
+/* How a function says how much it moved. */
+enum tp_tls_result {
+    TP_TLS_NOTHING,  /* it moves no bytes */
+    TP_TLS_INT,      /* int: bytes moved; none if <= 0 */
+    TP_TLS_LONG,     /* the same in 64 bits */
+    TP_TLS_COUNT_AT, /* int > 0: success; the number stands where `count` points to */
+    TP_TLS_ALL,      /* int > 0: success; all `length` bytes were moved */
+    TP_TLS_AT_ONCE,  /* no result: all `length` bytes, when it is entered */
+    TP_TLS_RESULTS
+};
+
+/* One place to probe: plain data of a fixed size. Values are taken at entry. */
 struct tp_tls_site {
-    enum tp_tls_site_kind kind;
-    uint64_t file_offset; /* of the function's first instruction */
-    const char *symbol;   /* static string, or NULL where found otherwise */
+    uint64_t
+        file_offset; /* of the instruction; of the file, not of memory: so the kernel wants it */
+    uint8_t kind;    /* enum tp_tls_site_kind */
+    uint8_t result;  /* enum tp_tls_result */
+    uint8_t pad[6];
+    struct tp_tls_value conn; /* names the connection, or the cipher context, while it lives */
+    struct tp_tls_value data; /* address of the plaintext */
+    struct tp_tls_value
+        length; /* its bytes; OPEN: bytes of ciphertext, with tag if there is no `tag` */
+    struct tp_tls_value count;  /* of COUNT_AT */
+    struct tp_tls_value thread; /* LEAVE: what entry and exit have in common instead of a thread */
+    struct tp_tls_value stack_top; /* ... and where its stack begins */
+    /* Of SEAL and OPEN. TLS gives the record's header as additional data (RFC 8446, 5.2: 5 bytes;
+     * RFC 5246, 6.2.3.3: 13 bytes); what comes with something else is no record and is left out. */
+    struct tp_tls_value ad, ad_length;
+    struct tp_tls_value wire;                /* address of the ciphertext */
+    struct tp_tls_value nonce;               /* address of 12 bytes */
+    struct tp_tls_value extra, extra_length; /* SEAL: plaintext that stands apart, after `data` */
+    struct tp_tls_value tag;                 /* OPEN: address of a tag that stands apart */
+    char name[34];                           /* what to call it in messages; may be empty */
 };
 
-/* An ELF file, opened by the host. */
+/* Sites of one stack in one file. */
+#define TP_TLS_SITES_MAX 48
+
+/* How a locator looks for its stack in a file without symbols: by what the code must keep. */
+enum tp_elf_mark_kind {
+    TP_MARK_ENDING, /* a string that ends in `text`, such as a path */
+    TP_MARK_STRING, /* a string that begins here, or is the end of another, and ends with `text` */
+    TP_MARK_BYTES,  /* `size` bytes */
+};
+
+/* At least 8 bytes, the NUL of a string counted. */
+struct tp_elf_mark {
+    const char *text;
+    uint16_t size; /* without the NUL */
+    uint16_t kind; /* enum tp_elf_mark_kind */
+};
+
+/* An instruction that refers to where a mark was found. Addresses are those of the file's own
+ * headers, before relocation. */
+struct tp_elf_reference {
+    uint64_t at;     /* of its 4 bytes that refer */
+    uint64_t target; /* within the mark */
+};
+
+/* A function: from its unwind entry, or, where there is none, from its looks. */
+struct tp_elf_function {
+    uint64_t start, end; /* end: 0 if not known */
+    bool unwind;         /* by an unwind entry */
+};
+
+/* What an instruction does, as far as locators care. */
+enum tp_elf_instruction_kind {
+    TP_INSN_OTHER,
+    TP_INSN_CALL,   /* `value`: address called, 0 if not direct */
+    TP_INSN_JUMP,   /* unconditional; `value` likewise */
+    TP_INSN_BRANCH, /* conditional; `value` likewise */
+    TP_INSN_RETURN,
+    TP_INSN_CONSTANT, /* register `reg` = `value` */
+    TP_INSN_ADDRESS,  /* register `reg` = address `value` */
+    TP_INSN_PUSH,     /* constant `value` */
+    TP_INSN_POP,      /* into register `reg` */
+    TP_INSN_TRAP,     /* fills the space between functions */
+};
+
+struct tp_elf_instruction {
+    uint64_t address;
+    uint64_t value;
+    uint8_t length;
+    uint8_t kind; /* enum tp_elf_instruction_kind */
+    uint8_t reg;  /* number in the processor's encoding: 0 rax, 1 rcx, 2 rdx ... */
+};
+
+/* Return false to stop. */
+typedef bool tp_elf_instruction_fn(void *cx, const struct tp_elf_instruction *insn);
+
+/* An ELF file, opened by the host. It is hostile: nothing that is found in it need make sense. The
+ * functions return 0 or negative errno unless they say otherwise. */
 struct tp_elf_view {
     void *host;
     const char *path; /* for messages */
+    uint16_t machine; /* e_machine: EM_X86_64 ... */
+    uint16_t type;    /* e_type: ET_EXEC, ET_DYN */
+    uint32_t pad;
     /* File offset of a defined function symbol (.dynsym first, then .symtab). 0, or -ENOENT. */
     int (*symbol)(void *host, const char *name, uint64_t *ret_file_offset);
+    /* n bytes at an address that is part of the file. */
+    int (*read)(void *host, uint64_t address, void *ret_data, size_t n);
+    /* File offset of code at an address. -ENOENT. */
+    int (*code)(void *host, uint64_t address, uint64_t *ret_file_offset);
+    /* A section by its name. -ENOENT. */
+    int (*section)(void *host, const char *name, uint64_t *ret_address, uint64_t *ret_bytes);
+    /* Instructions that refer to the n-th mark of the plugin's list. How many there are, which may
+     * be more than max. -EOPNOTSUPP on processors whose instructions the host cannot read. */
+    int (*references)(void *host, const struct tp_elf_mark *mark, struct tp_elf_reference *ret,
+                      size_t max);
+    /* The function around an address; -ENOENT. */
+    int (*function)(void *host, uint64_t address, struct tp_elf_function *ret);
+    /* Is something at least once called at this very address? Where there is no unwind entry, this
+     * proves that it is an instruction's. Reads all code. 1, 0 or negative errno. */
+    int (*called)(void *host, uint64_t address);
+    /* Instructions from `from` on, until `to`. -EILSEQ at what is none. */
+    int (*walk)(void *host, uint64_t from, uint64_t to, tp_elf_instruction_fn *each, void *cx);
 };
 
-/* Both functions look at one file at a time and keep nothing between calls. A file may be read
- * by several plugins; the surest one gets it. */
+/* Where a stack is, or why it is not taken. */
+struct tp_tls_location {
+    uint32_t count;     /* of sites */
+    int32_t confidence; /* 1..100 */
+    char reason[120];   /* of a refusal: one line, without a full stop */
+    struct tp_tls_site sites[TP_TLS_SITES_MAX];
+};
+
+/* What is probed: the calls of programs, or the cipher underneath, record by record. */
+enum tp_tls_layer { TP_TLS_STREAM, TP_TLS_RECORD };
+
+/* Looks at one file at a time and keeps nothing between calls. A file may hold several stacks: all
+ * that are found are probed. */
 struct tp_tls_ops {
-    const char *stack; /* transport.tls: "openssl" ... */
-    /* How sure the plugin is that this file contains its stack: 0 (no) to 100. */
-    int (*probe)(const struct tp_elf_view *elf);
-    /* Fills up to max sites; returns how many, or negative errno. Called only after probe() > 0. */
-    int (*locate)(const struct tp_elf_view *elf, struct tp_tls_site *ret_sites, size_t max);
+    const char *stack;   /* transport.tls: "openssl" ... */
+    const char *library; /* whose code it is. Of two locations with the same library in one file,
+                            the surer one counts, and TP_TLS_STREAM before TP_TLS_RECORD */
+    uint32_t layer;      /* enum tp_tls_layer */
+    uint32_t pad;
+    const struct tp_elf_mark *marks; /* ends with a NULL text; or NULL */
+    /* 1: there it is; 0: the file has no such stack; negative errno: it seems so, but its places
+     * are not certain, and ret->reason says why. ret comes zeroed. */
+    int (*locate)(const struct tp_elf_view *elf, struct tp_tls_location *ret);
 };
 
 /* ---- JSON, as the incremental scanner hands it out ---- */
@@ -368,7 +526,7 @@ struct tp_plugin_sizes {
     /* Structures that may grow at their end. */
     uint32_t tls_ops, provider_ops, provider_api, agent_ops;
     /* Elements of arrays: fixed. */
-    uint32_t tls_site, json_rule, provider_host, agent;
+    uint32_t tls_site, elf_mark, json_rule, provider_host, agent;
 };
 
 __attribute__((unused)) static const struct tp_plugin_sizes tp_plugin_sizes = {
@@ -378,6 +536,7 @@ __attribute__((unused)) static const struct tp_plugin_sizes tp_plugin_sizes = {
     .provider_api = sizeof(struct tp_provider_api),
     .agent_ops = sizeof(struct tp_agent_ops),
     .tls_site = sizeof(struct tp_tls_site),
+    .elf_mark = sizeof(struct tp_elf_mark),
     .json_rule = sizeof(struct tp_json_rule),
     .provider_host = sizeof(struct tp_provider_host),
     .agent = sizeof(struct tp_agent),

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "exported.h"
 
-static int probe(const struct tp_elf_view *elf)
+static int locate(const struct tp_elf_view *elf, struct tp_tls_location *ret)
 {
-    if (!exported_has_both_ways(elf) || exported_has(elf, EXPORTED_BY_OPENSSL))
+    if (!exported_has_both_ways(elf) || exported_has(elf, EXPORTED_BY_OPENSSL) ||
+        !exported_has(elf, EXPORTED_BY_BORINGSSL))
         return 0;
-    return exported_has(elf, EXPORTED_BY_BORINGSSL) ? 100 : 0;
+    return exported_locate(elf, 100, ret);
 }
 
 static const struct tp_tls_ops ops = {
     .stack = "boringssl",
-    .probe = probe,
-    .locate = exported_locate,
+    .library = "boringssl",
+    .layer = TP_TLS_STREAM,
+    .locate = locate,
 };
 
 static const struct tp_plugin plugin = {

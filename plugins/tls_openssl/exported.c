@@ -1,15 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 #include "exported.h"
 
-#include <errno.h>
+#include <stdio.h>
 
-static const struct {
-    enum tp_tls_site_kind kind;
-    const char *name;
-} functions[] = {
-    {TP_TLS_READ, "SSL_read"},         {TP_TLS_WRITE, "SSL_write"}, {TP_TLS_READ_EX, "SSL_read_ex"},
-    {TP_TLS_WRITE_EX, "SSL_write_ex"}, {TP_TLS_NEW, "SSL_new"},     {TP_TLS_FREE, "SSL_free"},
-    {TP_TLS_UP_REF, "SSL_up_ref"},
+#define CONN .conn = TP_ARGUMENT(1)
+#define BUFFER .conn = TP_ARGUMENT(1), .data = TP_ARGUMENT(2), .length = TP_ARGUMENT(3)
+
+static const struct tp_tls_site functions[] = {
+    {.name = "SSL_read", .kind = TP_TLS_READ, .result = TP_TLS_INT, BUFFER},
+    {.name = "SSL_write", .kind = TP_TLS_WRITE, .result = TP_TLS_INT, BUFFER},
+    {.name = "SSL_read_ex",
+     .kind = TP_TLS_READ,
+     .result = TP_TLS_COUNT_AT,
+     BUFFER,
+     .count = TP_ARGUMENT(4)},
+    {.name = "SSL_write_ex",
+     .kind = TP_TLS_WRITE,
+     .result = TP_TLS_COUNT_AT,
+     BUFFER,
+     .count = TP_ARGUMENT(4)},
+    {.name = "SSL_new", .kind = TP_TLS_NEW},
+    {.name = "SSL_free", .kind = TP_TLS_FREE, CONN},
+    {.name = "SSL_up_ref", .kind = TP_TLS_UP_REF, CONN},
 };
 
 bool exported_has(const struct tp_elf_view *elf, const char *name)
@@ -23,18 +35,15 @@ bool exported_has_both_ways(const struct tp_elf_view *elf)
     return exported_has(elf, "SSL_read") && exported_has(elf, "SSL_write");
 }
 
-int exported_locate(const struct tp_elf_view *elf, struct tp_tls_site *ret_sites, size_t max)
+int exported_locate(const struct tp_elf_view *elf, int confidence, struct tp_tls_location *ret)
 {
-    size_t found = 0;
-
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         uint64_t offset;
         if (elf->symbol(elf->host, functions[i].name, &offset))
             continue;
-        if (found == max)
-            return -ENOSPC;
-        ret_sites[found++] = (struct tp_tls_site){
-            .kind = functions[i].kind, .file_offset = offset, .symbol = functions[i].name};
+        ret->sites[ret->count] = functions[i];
+        ret->sites[ret->count++].file_offset = offset;
     }
-    return (int)found;
+    ret->confidence = confidence;
+    return 1;
 }

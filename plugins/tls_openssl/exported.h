@@ -19,7 +19,7 @@ bool exported_has_both_ways(const struct tp_elf_view *elf);
 /* The file defines `name`. */
 bool exported_has(const struct tp_elf_view *elf, const char *name);
 
-/* As struct tp_tls_ops.locate. */
-int exported_locate(const struct tp_elf_view *elf, struct tp_tls_site *ret_sites, size_t max);
+/* As struct tp_tls_ops.locate, for a file that has both. */
+int exported_locate(const struct tp_elf_view *elf, int confidence, struct tp_tls_location *ret);
 
 #endif

@@ -2,19 +2,20 @@
 #include "exported.h"
 
 /* The early-data API of 1.1.1 and 3 settles it at once. 1.1.0 has none, as BoringSSL has none. */
-static int probe(const struct tp_elf_view *elf)
+static int locate(const struct tp_elf_view *elf, struct tp_tls_location *ret)
 {
     if (!exported_has_both_ways(elf))
         return 0;
     if (exported_has(elf, EXPORTED_BY_OPENSSL))
-        return 100;
-    return exported_has(elf, EXPORTED_BY_BORINGSSL) ? 0 : 80;
+        return exported_locate(elf, 100, ret);
+    return exported_has(elf, EXPORTED_BY_BORINGSSL) ? 0 : exported_locate(elf, 80, ret);
 }
 
 static const struct tp_tls_ops ops = {
     .stack = "openssl",
-    .probe = probe,
-    .locate = exported_locate,
+    .library = "openssl",
+    .layer = TP_TLS_STREAM,
+    .locate = locate,
 };
 
 static const struct tp_plugin plugin = {

@@ -4,17 +4,11 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static int probe(const struct tp_elf_view *elf)
+static int locate(const struct tp_elf_view *elf, struct tp_tls_location *ret)
 {
     (void)elf;
+    (void)ret;
     return 0;
-}
-
-static int locate(const struct tp_elf_view *elf, struct tp_tls_site *ret_sites, size_t max)
-{
-    (void)elf;
-    (void)ret_sites;
-    return (int)(max & 0);
 }
 
 static int match(const struct tp_http_view *request)
@@ -49,7 +43,7 @@ static char reason[256];
 
 static void good_plugin(void)
 {
-    tls_ops = (struct tp_tls_ops){.stack = "none", .probe = probe, .locate = locate};
+    tls_ops = (struct tp_tls_ops){.stack = "none", .library = "none", .locate = locate};
     sizes = tp_plugin_sizes;
     plugin = (struct tp_plugin){
         .magic = TP_PLUGIN_MAGIC,
@@ -126,7 +120,7 @@ Test(plugins, refuses_what_is_not_a_plugin_of_this_abi)
     plugin.magic++;
     expect_refused("magic");
     plugin.abi++;
-    expect_refused("built for plugin ABI 2; this tokprof has 1");
+    expect_refused("built for plugin ABI 3; this tokprof has 2");
     entry.plugin = NULL;
     expect_refused("not a tokprof plugin");
     entry.plugin = (const struct tp_plugin *)(uintptr_t)8;
@@ -185,8 +179,13 @@ Test(plugins, refuses_operations_that_are_none)
     expect_refused("stack");
     tls_ops.locate = NULL;
     expect_refused("locate");
-    tls_ops.probe = (int (*)(const struct tp_elf_view *))(uintptr_t)&plugin;
-    expect_refused("probe");
+    tls_ops.library = NULL;
+    expect_refused("library");
+    static const struct tp_elf_mark unknown[] = {{"/ssl/x.cc", 9, 77}, {NULL, 0, 0}};
+    tls_ops.marks = unknown;
+    expect_refused("mark 0");
+    tls_ops.layer = 2;
+    expect_refused("layer");
 }
 
 Test(plugins, refuses_providers_that_would_not_work)
