@@ -619,45 +619,4 @@ int on_syscall_entry(struct bpf_raw_tracepoint_args *ctx)
     return 0;
 }
 
-/* ---- io_uring: which requests are of sockets, by opcode (linux/io_uring.h) ---- */
-
-struct io_kiocb {
-    tp_u8 opcode;
-} __attribute__((preserve_access_index));
-
-static __always_inline int on_io_uring(tp_u8 opcode)
-{
-    struct tp_ids ids;
-
-    switch (opcode) {
-    case 9:  /* SENDMSG */
-    case 10: /* RECVMSG */
-    case 26: /* SEND */
-    case 27: /* RECV */
-    case 47: /* SEND_ZC */
-    case 48: /* SENDMSG_ZC */
-        ids_of_current(&ids);
-        if (is_watched(ids.own))
-            count_unseen(TP_UNSEEN_IO_URING, 1);
-    }
-    return 0;
-}
-
-/* From 6.3. */
-SEC("raw_tp/io_uring_submit_req")
-int on_io_uring_request(struct bpf_raw_tracepoint_args *ctx)
-{
-    struct io_kiocb *request = (void *)ctx->args[0];
-    return on_io_uring(BPF_CORE_READ(request, opcode));
-}
-
-/* Until 5.18: (ring, opcode, user_data, ...) with the request in front of the opcode from 5.16 on;
- * a kernel pointer is no opcode. */
-SEC("raw_tp/io_uring_submit_sqe")
-int on_io_uring_sqe(struct bpf_raw_tracepoint_args *ctx)
-{
-    tp_u64 opcode = ctx->args[1] < 256 ? ctx->args[1] : ctx->args[2];
-    return opcode < 256 ? on_io_uring(opcode) : 0;
-}
-
 #endif

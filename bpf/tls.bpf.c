@@ -7,6 +7,7 @@
 #include "bpf/cipher.bpf.h"
 #include "bpf/copy.bpf.h"
 #include "bpf/frames.bpf.h"
+#include "bpf/io_uring.bpf.h"
 #include "bpf/plain.bpf.h"
 #include "bpf/process.bpf.h"
 #include "bpf/values.bpf.h"
