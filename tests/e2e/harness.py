@@ -22,6 +22,7 @@ SKIPPED = 77
 NEW_PIDS = ["unshare", "--mount", "--propagation", "unchanged", "--pid", "--fork", "sh", "-c",
             'mount --make-rprivate / 2>/dev/null || mount --make-rprivate /proc && mount -t proc proc /proc && exec "$@"', "sh"]
 problems_seen = []  # of all reports so far
+SLOWNESS = float(os.environ.get("TOKPROF_TEST_SLOWNESS", 1))  # of an emulated machine: waits are so many times longer
 
 
 def skip(reason):
@@ -88,7 +89,7 @@ class Server:
             command += ["--workdir", str(workdir)]
         self.process = subprocess.Popen(command)
         ready = self.dir / "ready.json"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 30 * SLOWNESS
         while not ready.exists():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError("the scripted server did not start")
@@ -116,7 +117,7 @@ class Server:
 def record(recording, command, options=(), **kwargs):
     """Runs `command` under tokprof record; returns the finished process with standard error as text."""
     full = [str(TOKPROF), "record", "-o", str(recording), *options, "--", *map(str, command)]
-    kwargs.setdefault("timeout", 900)
+    kwargs.setdefault("timeout", 900 * SLOWNESS)
     return subprocess.run(full, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace", **kwargs)
 
 
@@ -129,7 +130,7 @@ def calls(recording):
 
 
 def wait_until(condition, seconds, what):
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * SLOWNESS
     while not condition():
         if time.monotonic() > deadline:
             raise RuntimeError(f"waited {seconds} s in vain for {what}")

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# install-deps.sh build|test|fuzz|agent...: installs the packages that a purpose needs and that are missing, on
+# install-deps.sh build|test|fuzz|agent|kernel...: installs the packages that a purpose needs and that are missing, on
 # Debian 12 and 13 and Ubuntu 22.04 and 24.04. Says what it does before it does it; does nothing where nothing is missing.
 set -eu
 
@@ -8,6 +8,7 @@ build="cmake ninja-build pkg-config gcc libc6-dev clang libbpf-dev libelf-dev zl
        libxxhash-dev libyajl-dev libbrotli-dev libnghttp2-dev libjemalloc-dev python3"
 test="libcriterion-dev openssl curl zstd nodejs ruby ca-certificates"
 agent="nodejs npm ruby ca-certificates openssl python3"
+kernel="qemu-system-x86 busybox-static cpio curl zstd nodejs openssl python3"
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }
 
@@ -49,7 +50,8 @@ wanted() {
           [ -f "$(clang -print-file-name=libclang_rt.fuzzer.a 2>/dev/null)" ] ||
           { major=$(clang_major) && first_of "libclang-rt-$major-dev" "libclang-common-$major-dev"; } ;;
       agent) words "$agent" ;;
-      *) say "unknown purpose '$purpose' (build, test, fuzz, agent)"; exit 2 ;;
+      kernel) words "$kernel" ;;
+      *) say "unknown purpose '$purpose' (build, test, fuzz, agent, kernel)"; exit 2 ;;
     esac
   done
 }
@@ -71,7 +73,7 @@ as_root() {
   fi
 }
 
-[ $# -gt 0 ] || { say "usage: install-deps.sh build|test|fuzz|agent..."; exit 2; }
+[ $# -gt 0 ] || { say "usage: install-deps.sh build|test|fuzz|agent|kernel..."; exit 2; }
 if ! has_program apt-get; then
   say "no apt-get here: install the equivalents of: $(wanted "$@" | sort -u | tr '\n' ' ')"
   exit 0
