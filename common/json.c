@@ -4,9 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+
+#include "common/json_run.h"
 
 enum state {
     VALUE,      /* a value must come */
@@ -36,8 +35,9 @@ enum number_state {
 };
 
 #define LEVELS_FIRST_BYTES 64
-/* Shorter runs between escapes are gathered, longer ones go out from where they stand. */
-#define GATHER_MAX 96
+/* Decoded bytes that go out together: text with an escape in every line would otherwise come in a
+ * dozen bytes at a time. */
+#define GATHER_BYTES 4096
 #define FNV_BASIS 0xcbf29ce484222325u
 #define FNV_PRIME 0x100000001b3u
 
@@ -151,7 +151,7 @@ static int container_end(struct tp_json *json, bool object)
 
 /* ---- strings ---- */
 
-/* Fragments point into the input or into `text`; nobody keeps them. */
+/* Fragments point into the room of the feed at hand; nobody keeps them. */
 static void give_string(struct tp_json *json, const char *data, size_t n, bool last)
 {
     struct tp_json_event event = {
@@ -160,12 +160,11 @@ static void give_string(struct tp_json *json, const char *data, size_t n, bool l
     json->handler->value(json->cx, &event);
 }
 
-/* Before bytes that go out from where they stand, so that the order holds. */
 static void gathered_out(struct tp_json *json)
 {
-    if (json->text_len)
-        give_string(json, json->text, json->text_len, false);
-    json->text_len = 0;
+    if (json->gathered)
+        give_string(json, json->gather, json->gathered, false);
+    json->gathered = 0;
 }
 
 /* FNV-1a (public domain, Fowler, Noll and Vo): keys are short and come in any pieces. It only
@@ -181,26 +180,21 @@ static void key_add(struct tp_json *json, const char *data, size_t n)
     json->key_len += n;
 }
 
-/* Short runs are gathered and long ones passed on in place: text with an escape in every line
- * would otherwise come in a dozen bytes at a time, and text without any would be copied for
- * nothing. */
 static void string_add(struct tp_json *json, const char *data, size_t n)
 {
-    if (n == 0)
-        return;
     if (json->in_key) {
         key_add(json, data, n);
         return;
     }
-    if (json->text_len + n > sizeof(json->text))
-        gathered_out(json);
-    if (n > GATHER_MAX) {
-        gathered_out(json);
-        give_string(json, data, n, false);
-        return;
+    while (n) {
+        size_t room = GATHER_BYTES - json->gathered, kept = n < room ? n : room;
+        memcpy(json->gather + json->gathered, data, kept);
+        json->gathered += kept;
+        data += kept;
+        n -= kept;
+        if (n)
+            gathered_out(json);
     }
-    memcpy(json->text + json->text_len, data, n);
-    json->text_len += n;
 }
 
 /* UTF-8, RFC 3629. Halves of pairs never come here. */
@@ -271,13 +265,9 @@ static void string_close(struct tp_json *json, const char *data, size_t n)
         key_out(json);
         return;
     }
-    if (json->text_len) {
-        string_add(json, data, n);
-        give_string(json, json->text, json->text_len, true);
-        json->text_len = 0;
-    } else {
-        give_string(json, data, n, true);
-    }
+    string_add(json, data, n);
+    give_string(json, json->gather, json->gathered, true);
+    json->gathered = 0;
     value_ended(json);
 }
 
@@ -287,33 +277,22 @@ static void string_begin(struct tp_json *json, bool key)
     json->in_key = key;
     json->string_begun = false;
     json->text_len = 0;
+    json->gathered = 0;
     json->high = 0;
     json->key_len = 0;
     json->key_hash = FNV_BASIS;
 }
 
-/* First byte in [p, end) that a string does not simply contain: quote, backslash or control. */
+/* First byte in [p, end) that a string does not simply contain. */
 static const char *find_special(const char *p, const char *end)
 {
-#ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'),
-                  control = _mm_set1_epi8(0x1f);
-    for (; end - p >= 16; p += 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash));
-        hit = _mm_or_si128(hit, _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
-        int mask = _mm_movemask_epi8(hit);
-        if (mask)
-            return p + __builtin_ctz((unsigned)mask);
-    }
-#endif
     while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p > 0x1f)
         p++;
     return p;
 }
 
-/* Takes bytes of a string; returns where it stopped, with the state changed, or end. */
-static const char *take_string(struct tp_json *json, const char *p, const char *end)
+/* Where runs end: takes what is left of one, then the byte that ended it. */
+static const char *take_run_end(struct tp_json *json, const char *p, const char *end)
 {
     const char *stop = find_special(p, end);
     if (stop != p)
@@ -334,30 +313,22 @@ static const char *take_string(struct tp_json *json, const char *p, const char *
     return stop + 1;
 }
 
-/* What a backslash and `c` stand for, or 0. */
-static char escaped(char c)
+/* Takes bytes of a string; returns where it stopped, with the state changed, or end. */
+static const char *take_string(struct tp_json *json, const char *p, const char *end)
 {
-    switch (c) {
-    case '"':
-    case '\\':
-    case '/':
-        return c;
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    default:
-        return c == 't' ? '\t' : '\0';
+    while (!json->in_key && !json->high) {
+        json->gathered +=
+            tp_json_run(&p, end, json->gather + json->gathered, GATHER_BYTES - json->gathered);
+        if (json->gathered + TP_JSON_RUN_ROOM <= GATHER_BYTES)
+            break;
+        gathered_out(json);
     }
+    return p < end ? take_run_end(json, p, end) : p;
 }
 
 static int take_escape(struct tp_json *json, char c)
 {
-    char plain = escaped(c);
+    char plain = tp_json_escapes[(unsigned char)c];
     if (c == 'u') {
         json->state = HEX;
         json->hex_left = 4;
@@ -571,7 +542,9 @@ static int take_byte(struct tp_json *json, char c, const char **p)
 
 int tp_json_feed(struct tp_json *json, const char *data, size_t n)
 {
+    char room[GATHER_BYTES];
     const char *p = data, *end = data + n;
+    json->gather = room;
     while (p < end && json->state != FAILED) {
         if (json->state == STRING)
             p = take_string(json, p, end);
@@ -579,11 +552,11 @@ int tp_json_feed(struct tp_json *json, const char *data, size_t n)
             break;
     }
     json->offset += (uint64_t)(p - data);
-    if (json->state == FAILED)
-        return -EBADMSG;
-    if ((json->state == STRING || json->state == ESCAPE || json->state == HEX) && !json->in_key)
+    if (json->state != FAILED)
         gathered_out(json);
-    return 0;
+    json->gathered = 0;
+    json->gather = NULL;
+    return json->state == FAILED ? -EBADMSG : 0;
 }
 
 int tp_json_end(struct tp_json *json)

@@ -50,13 +50,15 @@ struct tp_json {
     uint64_t key_hash;
     size_t key_len;  /* as on the wire, decoded; may exceed what is kept */
     size_t text_len; /* bytes in text */
-    uint32_t code;   /* of the \u escape being read */
-    uint32_t high;   /* first half of a surrogate pair, 0 if none */
+    char *gather;    /* a string's decoded bytes not handed out yet: room of the feed at hand */
+    size_t gathered;
+    uint32_t code; /* of the \u escape being read */
+    uint32_t high; /* first half of a surrogate pair, 0 if none */
     uint8_t state, number_state, hex_left, literal_at;
     uint8_t problem;
     bool many, in_key, string_begun, number_cut;
     const char *literal;
-    char text[TP_JSON_KEY_MAX]; /* key, number, or decoded bytes not handed out yet */
+    char text[TP_JSON_KEY_MAX]; /* key or number */
 };
 
 /* `many`: values may follow one another at the top (NDJSON, concatenated documents). */
