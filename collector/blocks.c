@@ -4,25 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* JSON that arrives as text: scanned for its value, and hashed as it stands in case it is none. */
-struct json_text {
-    struct tp_hasher raw;
-    struct tp_json json;
-    struct tp_canon *canon;
-    uint64_t bytes;
-};
-
 struct tp_block {
-    struct tp_hasher text;
-    struct tp_measure measure; /* of text, or of json: last source wins */
-    struct tp_buf kept;        /* content, if asked for */
+    struct tp_text text;
+    struct tp_buf kept; /* content, if asked for; what comes before is not cleared */
     struct tp_blocks *owner;
     struct tp_block *next;
     uint32_t index;
     bool has_text;
-    struct tp_canon *captured, *members;
-    struct tp_measure captured_measure, members_measure, json_measure;
-    struct json_text *json;
+    struct tp_value *captured, *members;
+    struct tp_json_text *json;
 };
 
 static const char *const kind_names[] = {
@@ -83,22 +73,12 @@ size_t tp_utf8_copy(char *out, size_t size, const char *s, size_t n)
     return len;
 }
 
-void tp_blocks_init(struct tp_blocks *blocks, const struct tp_hash_key *key, bool content)
+void tp_blocks_init(struct tp_blocks *blocks, const struct tp_blocks_options *options)
 {
     memset(blocks, 0, sizeof(*blocks));
-    blocks->key = key;
-    blocks->content = content;
+    blocks->options = options;
     tp_buf_init(&blocks->names, TP_BLOCKS_NAMES_MAX);
     tp_buf_init(&blocks->texts, TP_BLOCKS_TEXT_MAX);
-}
-
-static void json_text_free(struct json_text *json)
-{
-    if (!json)
-        return;
-    tp_json_done(&json->json);
-    tp_canon_free(json->canon);
-    free(json);
 }
 
 /* A block that is closed in mid-value must not be written to any more. */
@@ -113,10 +93,13 @@ static void capture_stop(struct tp_block *block)
 static void block_empty(struct tp_block *block)
 {
     capture_stop(block);
-    tp_canon_free(block->captured);
-    tp_canon_free(block->members);
-    json_text_free(block->json);
+    if (block->has_text)
+        tp_text_drop(&block->text);
+    tp_value_free(block->captured);
+    tp_value_free(block->members);
+    tp_json_text_free(block->json);
     tp_buf_done(&block->kept);
+    block->has_text = false;
     block->captured = block->members = NULL;
     block->json = NULL;
 }
@@ -169,8 +152,8 @@ static struct tp_block *block_take(struct tp_blocks *blocks)
     else
         block = aligned_alloc(align, (sizeof(*block) + align - 1) / align * align);
     if (block)
-        memset((char *)block + offsetof(struct tp_block, measure), 0,
-               sizeof(*block) - offsetof(struct tp_block, measure));
+        memset((char *)block + offsetof(struct tp_block, kept), 0,
+               sizeof(*block) - offsetof(struct tp_block, kept));
     return block;
 }
 
@@ -206,11 +189,6 @@ struct tp_blocks *tp_block_owner(struct tp_block *block)
     return block->owner;
 }
 
-static struct tp_buf *wanted_text(struct tp_block *block)
-{
-    return block->owner->content ? &block->kept : NULL;
-}
-
 static bool is_media(uint8_t kind)
 {
     return kind == TP_BLOCK_IMAGE || kind == TP_BLOCK_AUDIO || kind == TP_BLOCK_VIDEO ||
@@ -222,49 +200,26 @@ void tp_block_text(struct tp_block *block, const char *s, size_t n)
     if (!block)
         return;
     if (!block->has_text) {
-        tp_hasher_init(&block->text, block->owner->key);
-        block->measure.text = wanted_text(block);
+        const struct tp_blocks_options *options = block->owner->options;
+        bool estimate = !is_media(record(block)->kind);
+        tp_text_begin(&block->text, options->key, options->memo, estimate);
         block->has_text = true;
     }
-    tp_hasher_add(&block->text, s, n);
-    if (is_media(record(block)->kind))
-        block->measure.bytes += n;
-    else
-        tp_measure_add(&block->measure, s, n);
-}
-
-static const struct tp_json_handler canon_handler = {.value = tp_canon_value, .key = tp_canon_key};
-
-static struct json_text *json_text_new(struct tp_block *block)
-{
-    size_t align = _Alignof(struct json_text);
-    struct json_text *json = aligned_alloc(align, (sizeof(*json) + align - 1) / align * align);
-    if (!json)
-        return NULL;
-    json->bytes = 0;
-    tp_buf_clear(&block->kept);
-    block->json_measure.text = wanted_text(block);
-    json->canon = tp_canon_new(block->owner->key, NULL, &block->json_measure, false);
-    if (!json->canon) {
-        free(json);
-        return NULL;
-    }
-    tp_hasher_init(&json->raw, block->owner->key);
-    tp_json_init(&json->json, &canon_handler, json->canon, false);
-    return json;
+    tp_text_add(&block->text, s, n);
+    if (block->owner->options->content && block->text.estimate)
+        (void)tp_buf_add(&block->kept, s, n);
 }
 
 void tp_block_json_text(struct tp_block *block, const char *s, size_t n)
 {
     if (!block || n == 0)
         return;
-    if (!block->json)
-        block->json = json_text_new(block);
-    if (!block->json)
-        return;
-    block->json->bytes += n;
-    tp_hasher_add(&block->json->raw, s, n);
-    (void)tp_json_feed(&block->json->json, s, n);
+    if (!block->json) {
+        tp_buf_clear(&block->kept);
+        block->json = tp_json_text_new(block->owner->options, &block->kept);
+    }
+    if (block->json)
+        tp_json_text_add(block->json, s, n);
 }
 
 void tp_block_json_capture(struct tp_block *block, struct tp_rules_walk *walk,
@@ -272,15 +227,14 @@ void tp_block_json_capture(struct tp_block *block, struct tp_rules_walk *walk,
 {
     if (!block || block->captured || walk->capturing)
         return;
-    block->captured_measure.text = wanted_text(block);
-    block->captured = tp_canon_new(block->owner->key, without, &block->captured_measure, false);
+    block->captured = tp_value_new(block->owner->options, without, false, &block->kept);
     if (!block->captured)
         return;
     struct tp_rules_capture capture = {
-        .value = tp_canon_value, .key = tp_canon_key, .cx = block->captured};
+        .value = tp_value_event, .key = tp_value_key, .cx = block->captured};
     block->owner->capturing = walk;
     if (tp_rules_capture(walk, &capture)) {
-        tp_canon_free(block->captured);
+        tp_value_free(block->captured);
         block->captured = NULL;
     }
 }
@@ -290,14 +244,14 @@ void tp_block_json_member(struct tp_block *block, struct tp_rules_walk *walk)
     if (!block || walk->capturing)
         return;
     if (!block->members)
-        block->members = tp_canon_new(block->owner->key, NULL, &block->members_measure, true);
+        block->members = tp_value_new(block->owner->options, NULL, true, NULL);
     if (!block->members)
         return;
     struct tp_rules_capture capture = {
-        .value = tp_canon_value, .key = tp_canon_key, .cx = block->members};
+        .value = tp_value_event, .key = tp_value_key, .cx = block->members};
     block->owner->capturing = walk;
     if (tp_rules_capture(walk, &capture) == 0)
-        tp_canon_key(block->members, walk->key, walk->key_len);
+        tp_value_key(block->members, walk->key, walk->key_len);
 }
 
 /* ---- describing and closing ---- */
@@ -381,33 +335,11 @@ static uint64_t media_tokens(uint8_t kind, uint64_t bytes)
     }
 }
 
-static void measured(struct tp_block_record *r, const struct tp_measure *m)
-{
-    r->bytes = m->bytes;
-    r->tokens =
-        is_media(r->kind) ? media_tokens(r->kind, m->bytes) : tp_estimator_tokens(&m->estimator);
-}
-
-/* The value that the text says, else the text itself. */
-static void close_json_text(struct tp_block *block, struct tp_block_record *r)
-{
-    struct json_text *json = block->json;
-    if (tp_json_end(&json->json) == 0) {
-        r->hash = tp_canon_end(json->canon);
-        r->json = true;
-    } else {
-        r->hash = tp_hasher_end(&json->raw);
-    }
-    measured(r, &block->json_measure);
-    if (!r->json)
-        r->bytes = json->bytes;
-}
-
 /* A tool call's content is its arguments; none at all are the empty object. */
 static void close_args(struct tp_block *block, struct tp_block_record *r, bool found)
 {
     if (!found) {
-        r->hash = tp_canon_empty_object(block->owner->key);
+        r->hash = tp_canon_empty_object(block->owner->options->key);
         r->json = true;
         r->bytes = 2;
         r->tokens = 1;
@@ -419,28 +351,26 @@ static void close_args(struct tp_block *block, struct tp_block_record *r, bool f
 /* False if the block has no content. */
 static bool close_content(struct tp_block *block, struct tp_block_record *r)
 {
+    struct tp_memo_result result;
     if (block->json) {
-        close_json_text(block, r);
-    } else if (block->captured && tp_canon_whole(block->captured)) {
-        r->hash = tp_canon_end(block->captured);
-        r->json = true;
-        measured(r, &block->captured_measure);
-    } else if (block->has_text && block->measure.bytes) {
-        r->hash = tp_hasher_end(&block->text);
-        measured(r, &block->measure);
-    } else if (block->members && tp_canon_whole(block->members)) {
-        r->hash = tp_canon_end(block->members);
-        r->json = true;
-        measured(r, &block->members_measure);
-    } else {
+        if (!tp_json_text_end(block->json, &result))
+            return false;
+    } else if (block->captured && tp_value_end(block->captured, &result)) {
+    } else if (block->has_text && block->text.bytes) {
+        result = tp_text_end(&block->text);
+    } else if (!block->members || !tp_value_end(block->members, &result)) {
         return false;
     }
+    r->hash = result.hash;
+    r->json = result.json;
+    r->bytes = result.bytes;
+    r->tokens = is_media(r->kind) ? media_tokens(r->kind, result.bytes) : result.tokens;
     return true;
 }
 
 static void keep_text(struct tp_block *block, struct tp_block_record *r)
 {
-    if (!block->owner->content || !block->kept.len)
+    if (!block->owner->options->content || !block->kept.len)
         return;
     r->text = (uint32_t)block->owner->texts.len;
     if (tp_buf_add(&block->owner->texts, block->kept.data, block->kept.len) == 0)
@@ -488,7 +418,7 @@ static void group_join(struct tp_blocks *blocks, uint32_t group, struct tp_block
 {
     struct tp_hasher h;
     unsigned parts = 0;
-    tp_hasher_init(&h, blocks->key);
+    tp_hasher_init(&h, blocks->options->key);
     for (uint32_t i = group; i < blocks->count; i++) {
         struct tp_block_record *r = &blocks->records[i];
         if (r->dropped || r->kind != TP_BLOCK_TEXT)
@@ -524,7 +454,7 @@ static struct tp_block_record *group_empty(struct tp_blocks *blocks)
         return NULL;
     }
     r->section = TP_SECTION_MESSAGES;
-    r->hash = tp_hash_of(blocks->key, "", 0);
+    r->hash = tp_hash_of(blocks->options->key, "", 0);
     return r;
 }
 
@@ -549,17 +479,36 @@ void tp_blocks_group_end(struct tp_blocks *blocks, uint32_t group, const struct 
 
 /* ---- the end ---- */
 
+/* Of all but the first byte, which says for the look-up what this is; looked up first. */
+static struct tp_hash hash_of(const struct tp_blocks_options *options, const char *data, size_t n)
+{
+    struct tp_memo_result result = {0};
+    struct tp_memo_key key = {0};
+    if (options->memo) {
+        key = tp_memo_key(options->memo, data, n);
+        if (tp_memo_find(options->memo, &key, &result))
+            return result.hash;
+    }
+    result.hash = tp_hash_of(options->key, data + 1, n - 1);
+    if (options->memo)
+        tp_memo_keep(options->memo, &key, &result);
+    return result.hash;
+}
+
+/* What makes a block the same as another: kind, name, form and content. */
 static void identify(const struct tp_blocks *blocks, struct tp_block_record *r)
 {
-    struct tp_hasher h;
-    const char *kind = tp_block_kind_name(r->kind);
-    const char *name = tp_blocks_name(blocks, r->name);
-    tp_hasher_init(&h, blocks->key);
-    tp_hasher_add(&h, kind, strlen(kind) + 1);
-    tp_hasher_add(&h, name, strlen(name) + 1);
-    tp_hasher_add(&h, r->json ? "j" : "t", 1);
-    tp_hasher_add(&h, r->hash.b, sizeof(r->hash.b));
-    r->hash = tp_hasher_end(&h);
+    const char *kind = tp_block_kind_name(r->kind), *name = tp_blocks_name(blocks, r->name);
+    size_t kind_len = strlen(kind) + 1, name_len = strlen(name) + 1, n = 1;
+    char all[64 + TP_BLOCK_NAME_MAX] = "i";
+    memcpy(all + n, kind, kind_len);
+    n += kind_len;
+    memcpy(all + n, name, name_len);
+    n += name_len;
+    all[n++] = r->json ? 'j' : 't';
+    memcpy(all + n, r->hash.b, sizeof(r->hash.b));
+    n += sizeof(r->hash.b);
+    r->hash = hash_of(blocks->options, all, n);
 }
 
 void tp_blocks_finish(struct tp_blocks *blocks)

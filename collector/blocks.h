@@ -6,7 +6,8 @@
 #ifndef TP_BLOCKS_H
 #define TP_BLOCKS_H
 
-#include "collector/canon.h"
+#include "collector/text.h"
+#include "collector/value.h"
 #include "common/jsonrules.h"
 
 #define TP_BLOCKS_MAX 200000            /* blocks of one call */
@@ -27,8 +28,7 @@ struct tp_block_record {
 };
 
 struct tp_blocks {
-    const struct tp_hash_key *key;
-    bool content;
+    const struct tp_blocks_options *options;
     struct tp_block_record *records;
     uint32_t count, cap;
     struct tp_block *open, *spare; /* lists */
@@ -38,7 +38,8 @@ struct tp_blocks {
     uint64_t lost;                   /* blocks past a ceiling or without memory */
 };
 
-void tp_blocks_init(struct tp_blocks *blocks, const struct tp_hash_key *key, bool content);
+/* The options must outlive it. */
+void tp_blocks_init(struct tp_blocks *blocks, const struct tp_blocks_options *options);
 void tp_blocks_done(struct tp_blocks *blocks);
 
 /* See struct tp_call_host for these. */

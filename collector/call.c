@@ -37,13 +37,13 @@ const struct tp_rules_sink tp_call_answer_sink = {
 
 /* Unknown is not zero: all counts begin as -1. */
 static void call_init(struct tp_call *call, const struct tp_call_api *api,
-                      const struct tp_hash_key *key, bool content)
+                      const struct tp_blocks_options *options)
 {
     call->compiled = api;
     call->cx.host = &tp_call_host_functions;
     call->cx.call = call;
     call->event = "";
-    tp_blocks_init(&call->blocks, key, content);
+    tp_blocks_init(&call->blocks, options);
     for (int i = 0; i < TP_USAGE_FIELDS; i++)
         call->usage[i] = -1;
     for (int i = 0; i < TP_MODALITIES; i++)
@@ -55,12 +55,12 @@ static void call_init(struct tp_call *call, const struct tp_call_api *api,
 }
 
 struct tp_call *tp_call_new(const struct tp_call_api *api, const struct tp_http_view *head,
-                            const struct tp_hash_key *key, bool content)
+                            const struct tp_blocks_options *options)
 {
     struct tp_call *call = calloc(1, sizeof(*call));
     if (!call)
         return NULL;
-    call_init(call, api, key, content);
+    call_init(call, api, options);
     call->cx.state = calloc(1, api->api->state_size + 1);
     if (!call->cx.state) {
         tp_call_free(call);

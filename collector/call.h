@@ -80,7 +80,7 @@ struct tp_call {
 
 /* NULL without memory. `head` may be NULL. */
 struct tp_call *tp_call_new(const struct tp_call_api *api, const struct tp_http_view *head,
-                            const struct tp_hash_key *key, bool content);
+                            const struct tp_blocks_options *options);
 void tp_call_free(struct tp_call *call);
 
 void tp_call_request(struct tp_call *call, const char *data, size_t n);

@@ -21,6 +21,7 @@ struct tp_calls {
     struct tp_calls_options options;
     struct tp_calls_stats stats;
     struct tp_apis apis;
+    struct tp_blocks_options blocks;
     struct tp_link *link;
     struct tp_pack pack;
     struct loss losses[LOSSES_MAX];
@@ -36,7 +37,9 @@ struct tp_calls *tp_calls_new(const struct tp_calls_options *options)
         return NULL;
     calls->options = *options;
     tp_pack_init(&calls->pack);
-    calls->link = tp_link_new(options->key);
+    calls->blocks = (struct tp_blocks_options){
+        .key = options->key, .memo = tp_memo_new(), .content = options->content};
+    calls->link = tp_link_new(options->key, calls->blocks.memo);
     if (!calls->link || tp_apis_init(&calls->apis)) {
         tp_calls_free(calls);
         return NULL;
@@ -294,7 +297,7 @@ static void end_call(struct tp_calls *calls, const struct tp_exchange *x,
 static struct tp_hash twin_key(const struct tp_exchange *x)
 {
     struct tp_hasher h;
-    uint64_t body = XXH64_digest(x->request_digest);
+    uint64_t body = XXH3_64bits_digest(x->request_digest);
     tp_hasher_init(&h, x->calls->options.key);
     add_string(&h, x->path ? x->path : "");
     tp_hasher_add(&h, &body, sizeof(body));
@@ -329,7 +332,7 @@ static void *request_begin(void *cx, const struct tp_conn_origin *origin,
     x->ordinal = ++calls->ordinal;
     calls->now_ns = time_ns;
     if (head)
-        tp_exchange_head(x, &calls->apis, head, calls->options.key, calls->options.content);
+        tp_exchange_head(x, &calls->apis, head, &calls->blocks);
     else
         x->request_hole = true;
     return x;
@@ -341,9 +344,8 @@ static void request_body(void *cx, const uint8_t *data, size_t n, uint64_t time_
     (void)time_ns;
     if (!x)
         return;
-    XXH64_update(x->request_digest, data, n);
-    tp_exchange_request(x, &x->calls->apis, (const char *)data, n, x->calls->options.key,
-                        x->calls->options.content);
+    XXH3_64bits_update(x->request_digest, data, n);
+    tp_exchange_request(x, &x->calls->apis, (const char *)data, n, &x->calls->blocks);
 }
 
 static void request_hole(void *cx, uint64_t bytes)
@@ -391,8 +393,7 @@ static void response_body(void *cx, const uint8_t *data, size_t n, uint64_t time
     if (!x)
         return;
     x->calls->now_ns = time_ns;
-    tp_exchange_answer(x, &x->calls->apis, (const char *)data, n, time_ns, x->calls->options.key,
-                       x->calls->options.content);
+    tp_exchange_answer(x, &x->calls->apis, (const char *)data, n, time_ns, &x->calls->blocks);
 }
 
 static void response_hole(void *cx, uint64_t bytes)
@@ -451,6 +452,7 @@ void tp_calls_free(struct tp_calls *calls)
     flush_losses(calls);
     tp_apis_done(&calls->apis);
     tp_link_free(calls->link);
+    tp_memo_free(calls->blocks.memo);
     tp_pack_done(&calls->pack);
     free(calls);
 }

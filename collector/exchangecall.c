@@ -15,12 +15,12 @@ struct tp_exchange *tp_exchange_new(const struct tp_conn_origin *origin, uint64_
     x->origin = *origin;
     x->start_ns = time_ns;
     x->match = TP_MATCH_SHAPE;
-    x->request_digest = XXH64_createState();
+    x->request_digest = XXH3_createState();
     if (!x->request_digest) {
         free(x);
         return NULL;
     }
-    XXH64_reset(x->request_digest, 0);
+    XXH3_64bits_reset(x->request_digest);
     return x;
 }
 
@@ -33,16 +33,15 @@ void tp_exchange_free(struct tp_exchange *x)
     free(x->server);
     free(x->path);
     free(x->session);
-    XXH64_freeState(x->request_digest);
+    XXH3_freeState(x->request_digest);
     free(x);
 }
 
 /* Without memory one reading less is made, and the exchange may pass for no call. */
 static void reading_add(struct tp_exchange *x, const struct tp_call_api *api,
-                        const struct tp_http_view *view, const struct tp_hash_key *key,
-                        bool content)
+                        const struct tp_http_view *view, const struct tp_blocks_options *options)
 {
-    struct tp_call *call = tp_call_new(api, view, key, content);
+    struct tp_call *call = tp_call_new(api, view, options);
     if (call)
         x->readings[x->reading_count++] = call;
 }
@@ -56,7 +55,7 @@ static const char *no_header(void *host_data, const char *name)
 
 /* Nobody's path: of the request's head, what is kept goes to each that may read it. */
 static void read_by_all(struct tp_exchange *x, const struct tp_apis *apis,
-                        const struct tp_hash_key *key, bool content)
+                        const struct tp_blocks_options *options)
 {
     struct tp_http_view view = {.method = "POST",
                                 .path = x->path ? x->path : "",
@@ -64,7 +63,7 @@ static void read_by_all(struct tp_exchange *x, const struct tp_apis *apis,
                                 .host = x->server ? x->server : "",
                                 .header = no_header};
     for (size_t i = 0; i < apis->count && x->reading_count < TP_APIS_MAX; i++)
-        reading_add(x, &apis->list[i], x->head_seen ? &view : NULL, key, content);
+        reading_add(x, &apis->list[i], x->head_seen ? &view : NULL, options);
 }
 
 static const char *view_header(void *host_data, const char *name)
@@ -96,7 +95,7 @@ static void copy_short(char *out, size_t size, const char *s)
 }
 
 void tp_exchange_head(struct tp_exchange *x, const struct tp_apis *apis,
-                      const struct tp_http_head *head, const struct tp_hash_key *key, bool content)
+                      const struct tp_http_head *head, const struct tp_blocks_options *options)
 {
     const char *path = target_path(head->target);
     const char *host = tp_http_field(head, "host");
@@ -118,7 +117,7 @@ void tp_exchange_head(struct tp_exchange *x, const struct tp_apis *apis,
     struct tp_claims claims;
     x->match = tp_apis_match(apis, &view, &claims);
     for (size_t i = 0; x->match == TP_MATCH_PATH && i < claims.count; i++)
-        reading_add(x, claims.list[i], &view, key, content);
+        reading_add(x, claims.list[i], &view, options);
 }
 
 /* White space and a byte order mark may stand before anything, also alone in the first piece. */
@@ -131,7 +130,7 @@ static char first_byte(const char *data, size_t n)
 }
 
 void tp_exchange_request(struct tp_exchange *x, const struct tp_apis *apis, const char *data,
-                         size_t n, const struct tp_hash_key *key, bool content)
+                         size_t n, const struct tp_blocks_options *options)
 {
     if (!x->request_sniffed) {
         char first = first_byte(data, n);
@@ -139,7 +138,7 @@ void tp_exchange_request(struct tp_exchange *x, const struct tp_apis *apis, cons
             return;
         x->request_sniffed = true;
         if (x->match == TP_MATCH_SHAPE && x->head_seen && (first == '{' || first == '['))
-            read_by_all(x, apis, key, content);
+            read_by_all(x, apis, options);
     }
     for (size_t i = 0; i < x->reading_count; i++)
         tp_call_request(x->readings[i], data, n);
@@ -185,7 +184,7 @@ static bool is_media(const char *content_type)
 /* Text never begins with a zero; an event stream in frames does, whatever its type says: the length
  * of its first message is far below 2^24. */
 void tp_exchange_answer(struct tp_exchange *x, const struct tp_apis *apis, const char *data,
-                        size_t n, uint64_t time_ns, const struct tp_hash_key *key, bool content)
+                        size_t n, uint64_t time_ns, const struct tp_blocks_options *options)
 {
     if (x->form == TP_ANSWER_UNKNOWN) {
         char first = first_byte(data, n);
@@ -195,7 +194,7 @@ void tp_exchange_answer(struct tp_exchange *x, const struct tp_apis *apis, const
         if (!first && form != TP_ANSWER_FRAMES)
             return;
         if (x->match == TP_MATCH_SHAPE && !x->head_seen && x->reading_count == 0)
-            read_by_all(x, apis, key, content);
+            read_by_all(x, apis, options);
         answer_form(x, form);
         for (size_t i = 0; x->answer_hole && i < x->reading_count; i++)
             tp_call_answer_hole(x->readings[i]);

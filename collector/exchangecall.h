@@ -26,8 +26,8 @@ struct tp_exchange {
     bool head_seen, request_sniffed, request_ended, answered;
     bool request_hole, answer_hole;
     uint64_t lost_bytes;
-    XXH64_state_t *request_digest; /* of the body, decoded */
-    uint64_t twin_ticket;          /* of a client's end whose request has ended */
+    XXH3_state_t *request_digest; /* of the body, decoded */
+    uint64_t twin_ticket;         /* of a client's end whose request has ended */
     uint64_t start_ns, request_end_ns, response_ns, end_ns;
 };
 
@@ -37,13 +37,13 @@ void tp_exchange_free(struct tp_exchange *x);
 
 /* Takes from the request's head what events may say, and finds the API. */
 void tp_exchange_head(struct tp_exchange *x, const struct tp_apis *apis,
-                      const struct tp_http_head *head, const struct tp_hash_key *key, bool content);
+                      const struct tp_http_head *head, const struct tp_blocks_options *options);
 
 void tp_exchange_request(struct tp_exchange *x, const struct tp_apis *apis, const char *data,
-                         size_t n, const struct tp_hash_key *key, bool content);
+                         size_t n, const struct tp_blocks_options *options);
 void tp_exchange_answer_head(struct tp_exchange *x, const struct tp_http_head *head);
 void tp_exchange_answer(struct tp_exchange *x, const struct tp_apis *apis, const char *data,
-                        size_t n, uint64_t time_ns, const struct tp_hash_key *key, bool content);
+                        size_t n, uint64_t time_ns, const struct tp_blocks_options *options);
 void tp_exchange_answer_hole(struct tp_exchange *x);
 
 /* All is read: the reading that understood it, or NULL: no model call. */

@@ -26,6 +26,7 @@ struct slot {
 
 struct tp_link {
     const struct tp_hash_key *key;
+    struct tp_memo *memo;
     uint32_t *buckets, *response_buckets;
     struct node *nodes;
     struct slot *slots;
@@ -37,12 +38,13 @@ struct tp_link {
     uint64_t serial; /* of the newest call; 0: none yet */
 };
 
-struct tp_link *tp_link_new(const struct tp_hash_key *key)
+struct tp_link *tp_link_new(const struct tp_hash_key *key, struct tp_memo *memo)
 {
     struct tp_link *link = calloc(1, sizeof(*link));
     if (!link)
         return NULL;
     link->key = key;
+    link->memo = memo;
     link->buckets = malloc(BUCKETS * sizeof(*link->buckets));
     link->response_buckets = malloc(TP_LINK_CALLS_MAX * sizeof(*link->response_buckets));
     link->nodes = malloc(TP_LINK_NODES_MAX * sizeof(*link->nodes));
@@ -221,11 +223,35 @@ static int scratch(struct tp_link *link, size_t n)
     return 0;
 }
 
+/* A pair of hashes has come before if its blocks have. */
 static struct tp_hash extended(const struct tp_link *link, const struct tp_hash *prefix,
                                const struct tp_hash *block)
 {
     struct tp_hash pair[2] = {*prefix, *block};
-    return tp_hash_of(link->key, pair, sizeof(pair));
+    struct tp_memo_result result = {0};
+    struct tp_memo_key key = {0};
+    if (link->memo) {
+        key = tp_memo_key(link->memo, pair, sizeof(pair));
+        if (tp_memo_find(link->memo, &key, &result))
+            return result.hash;
+    }
+    result.hash = tp_hash_of(link->key, pair, sizeof(pair));
+    if (link->memo)
+        tp_memo_keep(link->memo, &key, &result);
+    return result.hash;
+}
+
+/* The same for what no event tells: the fast hash will do. */
+static struct tp_hash extended_own(const struct tp_link *link, const struct tp_hash *prefix,
+                                   const struct tp_hash *block)
+{
+    struct tp_hash pair[2] = {*prefix, *block}, h;
+    _Static_assert(sizeof(struct tp_memo_key) == sizeof(h), "both have 128 bits");
+    if (!link->memo)
+        return tp_hash_of(link->key, pair, sizeof(pair));
+    struct tp_memo_key key = tp_memo_key(link->memo, pair, sizeof(pair));
+    memcpy(&h, &key, sizeof(h));
+    return h;
 }
 
 static bool is_setting(const struct tp_block_record *block)
@@ -245,7 +271,7 @@ static int hash_prefixes(struct tp_link *link, const struct tp_link_call *call)
         const struct tp_hash *block = &call->blocks[i].hash;
         link->prefixes[i + 1] = extended(link, &link->prefixes[i], block);
         if (!is_setting(&call->blocks[i])) {
-            link->own[link->own_count + 1] = extended(link, &link->own[link->own_count], block);
+            link->own[link->own_count + 1] = extended_own(link, &link->own[link->own_count], block);
             link->own_count++;
         }
         if (i < call->request_count)

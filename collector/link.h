@@ -37,8 +37,8 @@ struct tp_link_result {
     struct tp_hash chain_key; /* up to the first user block */
 };
 
-/* NULL without memory. */
-struct tp_link *tp_link_new(const struct tp_hash_key *key);
+/* NULL without memory. Both outlive it; `memo` may be NULL. */
+struct tp_link *tp_link_new(const struct tp_hash_key *key, struct tp_memo *memo);
 void tp_link_free(struct tp_link *link);
 
 /* Links a call that has ended, and takes it into the table. */

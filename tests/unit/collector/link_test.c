@@ -36,7 +36,7 @@ static void add_call(struct tp_link *link, uint64_t number, uint32_t count,
 Test(link, holds_no_more_than_its_ceiling_and_forgets_the_oldest)
 {
     struct tp_link_result result;
-    struct tp_link *link = tp_link_new(&key);
+    struct tp_link *link = tp_link_new(&key, NULL);
     for (uint64_t i = 0; i < 1000; i++)
         add_call(link, i, 200, &result);
     cr_expect_leq(tp_link_nodes(link), TP_LINK_NODES_MAX);
@@ -51,7 +51,7 @@ Test(link, holds_no_more_than_its_ceiling_and_forgets_the_oldest)
 Test(link, forgets_calls_past_its_ceiling)
 {
     struct tp_link_result result;
-    struct tp_link *link = tp_link_new(&key);
+    struct tp_link *link = tp_link_new(&key, NULL);
     for (uint64_t i = 0; i < TP_LINK_CALLS_MAX + 10; i++)
         add_call(link, i, 1, &result);
     add_call(link, 2, 1, &result);
