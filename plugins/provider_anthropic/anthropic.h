@@ -57,6 +57,19 @@ enum action {
     USAGE_WRITE_1H,
     USAGE_OUTPUT,
     USAGE_THINKING,
+    USED_SEARCH,
+    USED_FETCH,
+    USED_CODE,
+    USED_TOOL_SEARCH,
+    ITERATIONS,
+    ITERATION,
+    ITERATION_TYPE,
+    ITERATION_INPUT, /* from here on in the order of USAGE_INPUT ... */
+    ITERATION_READ,
+    ITERATION_WRITE,
+    ITERATION_WRITE_5M,
+    ITERATION_WRITE_1H,
+    ITERATION_OUTPUT,
 };
 
 #define STREAMED_MAX 64 /* content blocks open at once in a stream */
@@ -83,6 +96,11 @@ struct part {
     struct tp_block *inner;
 };
 
+/* -1: not told. In the order of USAGE_INPUT ... */
+struct counts {
+    int64_t input, read, write, write_5m, write_1h, output, thinking;
+};
+
 struct state {
     struct tp_block *system, *tool;
     struct part part;
@@ -95,7 +113,10 @@ struct state {
     enum { EVENT_OTHER, EVENT_START, EVENT_STOP } event;
     uint32_t answer; /* group of the answer's blocks */
     bool answer_begun, message_seen;
-    int64_t input, read, write, write_5m, write_1h;
+    struct counts usage, reading; /* said so far; by this document */
+    struct counts iteration, compaction;
+    enum { MESSAGE_ITERATION, COMPACTION, ADVISOR } iteration_type;
+    int64_t advised;
     bool usage_seen;
 };
 
@@ -138,6 +159,12 @@ void anthropic_part_end(struct tp_call_cx *cx);
 
 /* The part that a stream opens: returns the block that its deltas go on filling, or NULL. */
 struct tp_block *anthropic_part_streamed(struct tp_call_cx *cx);
+
+/* Before the first; an event of an action from USAGE_INPUT on; after each document; at the end. */
+void anthropic_usage_begin(struct state *s);
+void anthropic_usage_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e);
+void anthropic_usage_merge(struct state *s);
+void anthropic_usage_end(struct tp_call_cx *cx);
 
 /* *at, opened if it was not. */
 struct tp_block *anthropic_open_once(struct tp_call_cx *cx, struct tp_block **at,

@@ -23,6 +23,16 @@
         at ".*", PART_OTHER                                                                        \
     }
 
+#define ITERATION_RULES(at)                                                                        \
+    {at, ITERATIONS}, {at "[]", ITERATION}, {at "[].type", ITERATION_TYPE, true},                  \
+        {at "[].input_tokens", ITERATION_INPUT}, {at "[].output_tokens", ITERATION_OUTPUT},        \
+        {at "[].cache_read_input_tokens", ITERATION_READ},                                         \
+        {at "[].cache_creation_input_tokens", ITERATION_WRITE},                                    \
+        {at "[].cache_creation.ephemeral_5m_input_tokens", ITERATION_WRITE_5M},                    \
+    {                                                                                              \
+        at "[].cache_creation.ephemeral_1h_input_tokens", ITERATION_WRITE_1H                       \
+    }
+
 #define USAGE_RULES(at)                                                                            \
     {at ".input_tokens", USAGE_INPUT}, {at ".cache_read_input_tokens", USAGE_READ},                \
         {at ".cache_creation_input_tokens", USAGE_WRITE},                                          \
@@ -30,6 +40,11 @@
         {at ".cache_creation.ephemeral_1h_input_tokens", USAGE_WRITE_1H},                          \
         {at ".output_tokens", USAGE_OUTPUT},                                                       \
         {at ".output_tokens_details.thinking_tokens", USAGE_THINKING},                             \
+        ITERATION_RULES(at ".iterations"),                                                         \
+        {at ".server_tool_use.web_search_requests", USED_SEARCH},                                  \
+        {at ".server_tool_use.web_fetch_requests", USED_FETCH},                                    \
+        {at ".server_tool_use.code_execution_requests", USED_CODE},                                \
+        {at ".server_tool_use.tool_search_requests", USED_TOOL_SEARCH},                            \
     {                                                                                              \
         at ".service_tier", TIER, true                                                             \
     }
@@ -65,10 +80,13 @@ static const struct tp_json_rule response_rules[] = {
     {"delta.thinking", DELTA_THINKING},
     {"index", INDEX},
     PART_RULES("content[]"),
+    PART_RULES("message.content[]"),
     PART_RULES("content_block"),
+    {"content_block.to.model", MODEL, true}, /* another took over */
     {"content_block", STARTED},
     USAGE_RULES("usage"),
     USAGE_RULES("message.usage"),
+    USAGE_RULES("delta.usage"),
     {NULL},
 };
 
@@ -103,7 +121,7 @@ static void model_in_path(struct tp_call_cx *cx, const char *path)
 static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
 {
     struct state *s = cx->state;
-    s->input = s->read = s->write = s->write_5m = s->write_1h = -1;
+    anthropic_usage_begin(s);
     if (head)
         model_in_path(cx, head->path);
 }
@@ -261,6 +279,7 @@ static void document_end(struct tp_call_cx *cx)
         *streamed(s) = NULL;
     }
     s->event = EVENT_OTHER;
+    anthropic_usage_merge(s);
 }
 
 static void delta(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
@@ -291,58 +310,6 @@ static void type_told(struct tp_call_cx *cx, const struct tp_json_event *e)
     if (is(e, "message") || is(e, "message_start") || is(e, "message_delta") ||
         is(e, "content_block_delta"))
         s->message_seen = true;
-}
-
-/* Input as the provider counts it leaves out what the cache gave and took. An absent part adds
- * nothing. */
-static void usage(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
-{
-    struct state *s = cx->state;
-    int64_t n = cx->host->whole_number(e);
-    if (n < 0)
-        return;
-    s->usage_seen = true;
-    switch (action) {
-    case USAGE_INPUT:
-        s->input = n;
-        break;
-    case USAGE_READ:
-        s->read = n;
-        break;
-    case USAGE_WRITE:
-        s->write = n;
-        break;
-    case USAGE_WRITE_5M:
-        s->write_5m = n;
-        break;
-    case USAGE_WRITE_1H:
-        s->write_1h = n;
-        break;
-    default:
-        cx->host->set_usage(cx->call, action == USAGE_OUTPUT ? TP_USAGE_OUTPUT : TP_USAGE_REASONING,
-                            n);
-    }
-}
-
-static int64_t known(int64_t n)
-{
-    return n > 0 ? n : 0;
-}
-
-/* input_tokens leaves out what was read from the cache and written to it: the sum is what the model
- * was given. */
-static void usage_end(struct tp_call_cx *cx)
-{
-    struct state *s = cx->state;
-    int64_t write = s->write;
-    if (write < 0 && (s->write_5m >= 0 || s->write_1h >= 0))
-        write = known(s->write_5m) + known(s->write_1h);
-    if (s->input >= 0)
-        cx->host->set_usage(cx->call, TP_USAGE_INPUT, s->input + known(s->read) + known(write));
-    cx->host->set_usage(cx->call, TP_USAGE_CACHE_READ, s->read);
-    cx->host->set_usage(cx->call, TP_USAGE_CACHE_WRITE, write);
-    cx->host->set_usage(cx->call, TP_USAGE_CACHE_WRITE_5M, s->write_5m);
-    cx->host->set_usage(cx->call, TP_USAGE_CACHE_WRITE_1H, s->write_1h);
 }
 
 static void answer_part(struct tp_call_cx *cx, const struct tp_json_event *e, bool streaming)
@@ -396,7 +363,7 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
         break;
     default:
         if (action >= USAGE_INPUT)
-            usage(cx, action, e);
+            anthropic_usage_json(cx, action, e);
         else
             anthropic_part_json(cx, action, e);
     }
@@ -410,7 +377,7 @@ static void response_end(struct tp_call_cx *cx)
         cx->host->block_close(s->streamed[i]);
     if (s->answer_begun)
         cx->host->group_end(cx->call, s->answer, &end);
-    usage_end(cx);
+    anthropic_usage_end(cx);
 }
 
 /* ---- the API ---- */

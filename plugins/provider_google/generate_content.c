@@ -28,6 +28,7 @@
         MEDIA_RULES(at ".inline_data"), MEDIA_RULES(at ".fileData"), MEDIA_RULES(at ".file_data"), \
         CALL_RULES(at ".functionCall"), CALL_RULES(at ".function_call"),                           \
         RESULT_RULES(at ".functionResponse"), RESULT_RULES(at ".function_response"),               \
+        {at ".executableCode", CODE},                                                              \
     {                                                                                              \
         at ".*", PART_OTHER                                                                        \
     }
@@ -59,6 +60,9 @@ static const struct tp_json_rule request_rules[] = {
     {at "modelVersion", MODEL, true}, {at "responseId", RESPONSE_ID, true},                        \
         {at "candidates[]", CANDIDATE}, {at "candidates[].finishReason", FINISH, true},            \
         PART_RULES(at "candidates[].content.parts[]"),                                             \
+        {at "candidates[].groundingMetadata.webSearchQueries[]", QUERY},                           \
+        {at "candidates[].groundingMetadata.groundingChunks[].maps", MAPS},                        \
+        {at "candidates[].urlContextMetadata.urlMetadata[]", FETCHED},                             \
         {at "promptFeedback.blockReason", BLOCKED, true}, {at "usageMetadata", USAGE},             \
         {at "usageMetadata.promptTokenCount", USAGE_PROMPT},                                       \
         {at "usageMetadata.cachedContentTokenCount", USAGE_CACHED},                                \
@@ -67,6 +71,7 @@ static const struct tp_json_rule request_rules[] = {
         {at "usageMetadata.toolUsePromptTokenCount", USAGE_TOOLS},                                 \
         {at "usageMetadata.totalTokenCount", USAGE_TOTAL},                                         \
         {at "usageMetadata.serviceTier", USAGE_TIER, true},                                        \
+        {at "usageMetadata.trafficType", USAGE_TIER, true},                                        \
         DETAIL_RULES(at "usageMetadata.promptTokensDetails", DETAIL_IN),                           \
         DETAIL_RULES(at "usageMetadata.toolUsePromptTokensDetails", DETAIL_IN),                    \
         DETAIL_RULES(at "usageMetadata.candidatesTokensDetails", DETAIL_OUT)
@@ -170,6 +175,7 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
     (void)event;
     s->parts_in_document = 0;
     s->usage_here = false;
+    s->queries_here = s->fetched_here = 0;
     if (s->answer_begun)
         return;
     google_close_text(cx);
@@ -178,13 +184,69 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
     s->answer = cx->host->group_begin(cx->call);
 }
 
+/* Clients may ask for enumerations as numbers (enum-encoding=int); those that all versions of the
+ * API share have names here. */
+static const char *word_of(const struct tp_call_cx *cx, const struct tp_json_event *e,
+                           const char *const *words, int64_t count)
+{
+    int64_t n = cx->host->whole_number(e);
+    return n >= 0 && n < count ? words[n] : NULL;
+}
+
 static void finish(struct tp_call_cx *cx, const struct tp_json_event *e)
 {
-    if (e->type != TP_JSON_STRING || is(e, "FINISH_REASON_UNSPECIFIED"))
-        return;
+    static const char *const words[] = {NULL, "STOP", "MAX_TOKENS", "SAFETY", "RECITATION"};
     struct state *s = cx->state;
+    const char *word = e->type == TP_JSON_NUMBER ? word_of(cx, e, words, 5) : NULL;
+    if (word)
+        cx->host->set_string(cx->call, TP_CALL_STOP_REASON, word, strlen(word));
+    else if (e->type == TP_JSON_STRING && !is(e, "FINISH_REASON_UNSPECIFIED"))
+        cx->host->set_string(cx->call, TP_CALL_STOP_REASON, e->data, e->len);
+    else if (e->type != TP_JSON_NUMBER)
+        return;
     s->finish_seen = true;
-    cx->host->set_string(cx->call, TP_CALL_STOP_REASON, e->data, e->len);
+}
+
+/* Vertex AI says how the traffic is paid for. */
+static void tier(struct tp_call_cx *cx, const struct tp_json_event *e)
+{
+    static const char *const words[] = {NULL, "ON_DEMAND", "PROVISIONED_THROUGHPUT"};
+    const char *word = e->type == TP_JSON_NUMBER ? word_of(cx, e, words, 3) : NULL;
+    if (word)
+        cx->host->set_string(cx->call, TP_CALL_SERVICE_TIER, word, strlen(word));
+    else
+        set_string(cx, TP_CALL_SERVICE_TIER, e);
+}
+
+/* Streams say again what they said before, so the fullest document counts. */
+static void server_tool(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
+{
+    struct state *s = cx->state;
+    if (action == QUERY && e->type == TP_JSON_STRING && e->last)
+        s->queries_here++;
+    else if (action == FETCHED && begins(e))
+        s->fetched_here++;
+    else if (action == MAPS && begins(e))
+        s->maps = true;
+    s->queries = s->queries_here > s->queries ? s->queries_here : s->queries;
+    s->fetched = s->fetched_here > s->fetched ? s->fetched_here : s->fetched;
+}
+
+static void set_tool(struct tp_call_cx *cx, const char *name, int64_t count)
+{
+    if (count > 0)
+        cx->host->set_server_tool(cx->call, name, strlen(name), count);
+}
+
+/* Older models are billed by the grounded prompt, newer ones by the query. */
+static void server_tools_end(struct tp_call_cx *cx)
+{
+    const struct state *s = cx->state;
+    set_tool(cx, "web_search", s->queries);
+    set_tool(cx, "grounding", s->queries || s->maps);
+    set_tool(cx, "maps", s->maps);
+    set_tool(cx, "web_fetch", s->fetched);
+    set_tool(cx, "code_execution", s->code);
 }
 
 /* Nothing says that a stream is over but its framing; an event that has both the reason and the
@@ -220,7 +282,12 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
             cx->host->set_failed(cx->call);
         break;
     case USAGE_TIER:
-        set_string(cx, TP_CALL_SERVICE_TIER, e);
+        tier(cx, e);
+        break;
+    case QUERY:
+    case MAPS:
+    case FETCHED:
+        server_tool(cx, action, e);
         break;
     default:
         if (action >= USAGE)
@@ -238,6 +305,7 @@ static void response_end(struct tp_call_cx *cx)
     if (s->answer_begun)
         cx->host->group_end(cx->call, s->answer, &end);
     google_usage_end(cx);
+    server_tools_end(cx);
 }
 
 static bool path_ends(const char *path, const char *end)
@@ -288,7 +356,7 @@ static const struct tp_provider_api api = {
     .shape = shape,
 };
 
-static const struct tp_provider_api *const apis[] = {&api, NULL};
+static const struct tp_provider_api *const apis[] = {&api, &google_interactions, NULL};
 static const struct tp_provider_ops ops = {.apis = apis};
 
 static const struct tp_plugin plugin = {
@@ -298,7 +366,7 @@ static const struct tp_plugin plugin = {
     .kind = TP_PLUGIN_PROVIDER,
     .name = "provider_google",
     .version = "1",
-    .summary = "Google generateContent, Gemini API and Vertex AI",
+    .summary = "Google generateContent and interactions, Gemini API and Vertex AI",
     .ops.provider = &ops,
 };
 TP_PLUGIN(plugin);

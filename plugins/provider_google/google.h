@@ -34,6 +34,10 @@ enum action {
     RESPONSE_ID,
     CANDIDATE,
     FINISH,
+    QUERY,
+    MAPS,
+    FETCHED,
+    CODE,
     BLOCKED,
     ERROR_OBJECT,
     USAGE_TIER,
@@ -49,6 +53,8 @@ enum action {
     DETAIL_OUT,
     DETAIL_COUNT,
 };
+
+extern const struct tp_provider_api google_interactions;
 
 struct usage {
     int64_t prompt, cached, candidates, thoughts, tools, total;
@@ -78,6 +84,9 @@ struct state {
     struct usage latest, reading;
     int detail_side, detail_modality; /* -1: not known */
     int64_t detail_count;
+    /* uses of the provider's own tools: in this document, in all */
+    int64_t queries_here, queries, fetched_here, fetched, code;
+    bool maps;
 };
 
 static inline bool begins(const struct tp_json_event *e)

@@ -124,6 +124,9 @@ void google_part_json(struct tp_call_cx *cx, int action, const struct tp_json_ev
         if (e->type == TP_JSON_STRING)
             cx->host->block_text(open_once(cx, &s->part.media, TP_BLOCK_DOCUMENT), e->data, e->len);
         break;
+    case CODE:
+        s->code += s->in_answer && begins(e);
+        /* fall through */
     case PART_OTHER:
         if (value_begins(e))
             cx->host->block_json_member(open_once(cx, &s->part.other, TP_BLOCK_OTHER));

@@ -12,14 +12,23 @@ void google_usage_begin(struct state *s)
     s->latest = s->reading = nothing;
 }
 
-/* DOCUMENT has no place among the modalities and stays uncounted there. */
+/* In capitals, in small letters (interactions), or as the number of that name. DOCUMENT has no
+ * place among the modalities and stays uncounted there. */
 static int modality(const struct tp_json_event *e)
 {
-    return is(e, "TEXT")    ? TP_TEXT
-           : is(e, "IMAGE") ? TP_IMAGE
-           : is(e, "AUDIO") ? TP_AUDIO
-           : is(e, "VIDEO") ? TP_VIDEO
-                            : -1;
+    static const struct {
+        const char *name, *small;
+        char digit;
+        enum tp_modality modality;
+    } names[] = {{"TEXT", "text", '1', TP_TEXT},
+                 {"IMAGE", "image", '2', TP_IMAGE},
+                 {"VIDEO", "video", '3', TP_VIDEO},
+                 {"AUDIO", "audio", '4', TP_AUDIO}};
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (is(e, names[i].name) || is(e, names[i].small) ||
+            (e->type == TP_JSON_NUMBER && e->len == 1 && e->data[0] == names[i].digit))
+            return (int)names[i].modality;
+    return -1;
 }
 
 static void detail(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
