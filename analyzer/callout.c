@@ -159,6 +159,8 @@ static void json_cost(struct tp_json *j, const struct tp_row *row)
     tp_json_map(j);
     tp_json_kv_nano(j, "amount", row->has_cost, row->cost.nano);
     tp_json_kv_text(j, "currency", row->has_cost ? row->cost.currency : NULL);
+    tp_json_kv_nano(j, "fees", row->has_cost, row->cost.fees_nano);
+    tp_json_kv_int(j, "unpriced_uses", row->has_cost ? (int64_t)row->cost.unpriced_uses : -1);
     tp_json_map_end(j);
 }
 

@@ -12,6 +12,8 @@
 #include "common/log.h"
 #include "common/unpack.h"
 
+#define USES_MAX 16 /* tools of one call */
+
 static int open_stdout(void)
 {
     if (isatty(STDOUT_FILENO)) {
@@ -106,6 +108,24 @@ static int64_t tokens_of(const msgpack_object *usage, const char *key)
     return tp_unpack_u64(tp_unpack_get(usage, key), &n) && n <= INT64_MAX ? (int64_t)n : -1;
 }
 
+static size_t uses_of(const msgpack_object *event, char names[][64], struct tp_price_use *uses,
+                      size_t max)
+{
+    const msgpack_object *map = tp_unpack_get(event, TP_K_SERVER_TOOLS);
+    size_t n = 0;
+    for (uint32_t i = 0; map && map->type == MSGPACK_OBJECT_MAP && i < map->via.map.size; i++) {
+        const msgpack_object *key = &map->via.map.ptr[i].key;
+        uint64_t count;
+        if (n == max || key->type != MSGPACK_OBJECT_STR ||
+            !tp_unpack_u64(&map->via.map.ptr[i].val, &count) || count > INT64_MAX)
+            continue;
+        snprintf(names[n], 64, "%.*s", (int)key->via.str.size, key->via.str.ptr);
+        uses[n] = (struct tp_price_use){names[n], (int64_t)count};
+        n++;
+    }
+    return n;
+}
+
 static void cost_add(struct tp_output *o, const struct tp_cost *cost)
 {
     if (!o->currency[0])
@@ -120,6 +140,8 @@ static void price_call(struct tp_output *o, const msgpack_object *event)
 {
     char provider[128], server[256], model[256], asked[256];
     const msgpack_object *usage = tp_unpack_get(event, TP_K_USAGE);
+    char names[USES_MAX][64];
+    struct tp_price_use uses[USES_MAX];
     struct tp_cost cost;
     struct tp_price_query query = {
         .provider = text_of(event, TP_K_PROVIDER, provider, sizeof(provider)),
@@ -132,6 +154,9 @@ static void price_call(struct tp_output *o, const msgpack_object *event)
         .cache_write_5m_tokens = tokens_of(usage, TP_U_CACHE_WRITE_5M),
         .cache_write_1h_tokens = tokens_of(usage, TP_U_CACHE_WRITE_1H),
         .output_tokens = tokens_of(usage, TP_U_OUTPUT),
+        .reasoning_tokens = tokens_of(usage, TP_U_REASONING),
+        .uses = uses,
+        .use_count = uses_of(event, names, uses, USES_MAX),
     };
 
     tp_unpack_u64(tp_unpack_get(event, TP_K_TIME), &query.time_unix_ns);

@@ -242,7 +242,8 @@ static bool same_match(const struct tp_price *a, const struct tp_price *b)
 static bool valid_at(const struct tp_price *p, uint64_t unix_s)
 {
     int minute = (int)(unix_s / 60 % 1440);
-    if (unix_s < p->from_unix_s)
+    unsigned day = 1 + (unsigned)((unix_s / 86400 + 3) % 7); /* 1970 began on a Thursday */
+    if (unix_s < p->from_unix_s || (p->days && !(p->days & 1u << day)))
         return false;
     if (p->from_min == p->until_min)
         return true;
@@ -262,14 +263,22 @@ static const struct tp_price *price_at(const struct found *f, uint64_t unix_s)
     return best;
 }
 
+static bool tier_holds(const struct tp_price_tier *t, const struct tp_price_query *q)
+{
+    return (uint64_t)q->input_tokens > t->above_tokens &&
+           (!t->above_output_tokens || q->output_tokens > (int64_t)t->above_output_tokens) &&
+           (!t->reasoning || q->reasoning_tokens > 0);
+}
+
 /* A tier reprices the whole request, not only what is beyond its threshold (Anthropic and Google
- * above 200K). */
-static void rates_at(const struct tp_price *p, uint64_t input_tokens,
+ * above 200K; Doubao, GLM and Qwen in several steps, some of them by the answer's length or by
+ * whether it was thought about). */
+static void rates_at(const struct tp_price *p, const struct tp_price_query *q,
                      uint64_t rates[TP_PRICE_CLASSES])
 {
     memcpy(rates, p->rate_pico, sizeof(p->rate_pico));
     for (size_t i = 0; i < p->tier_count; i++)
-        for (int c = 0; c < TP_PRICE_CLASSES && input_tokens > p->tiers[i].above_tokens; c++)
+        for (int c = 0; c < TP_PRICE_CLASSES && tier_holds(&p->tiers[i], q); c++)
             if (p->tiers[i].rate_pico[c] != TP_PRICE_NONE)
                 rates[c] = p->tiers[i].rate_pico[c];
     /* What has no price of its own costs what plain input, or the shorter write, costs. */
@@ -308,6 +317,35 @@ static void classes_of(const struct tp_price_query *q, uint64_t tokens[TP_PRICE_
     tokens[TP_PRICE_OUTPUT] = known(q->output_tokens);
 }
 
+static const struct tp_price_fee *fee_of(const struct tp_price *p, const char *name)
+{
+    for (size_t i = 0; i < p->fee_count; i++)
+        if (strcmp(p->fees[i].name, name) == 0)
+            return &p->fees[i];
+    return NULL;
+}
+
+static unsigned __int128 fees_of(const struct tp_price *p, const struct tp_price_query *q,
+                                 uint64_t *ret_unpriced)
+{
+    const struct tp_price_fee *fee = fee_of(p, "request");
+    unsigned __int128 pico = fee ? fee->pico : 0;
+    for (size_t i = 0; i < q->use_count; i++) {
+        fee = fee_of(p, text(q->uses[i].name));
+        if (fee)
+            pico += (unsigned __int128)known(q->uses[i].count) * fee->pico;
+        else
+            *ret_unpriced += known(q->uses[i].count);
+    }
+    return pico;
+}
+
+static uint64_t nano_of(unsigned __int128 pico)
+{
+    pico = (pico + 500) / 1000;
+    return pico > INT64_MAX ? INT64_MAX : (uint64_t)pico;
+}
+
 bool tp_prices_cost(struct tp_prices *prices, const struct tp_price_query *query,
                     struct tp_cost *ret_cost)
 {
@@ -317,8 +355,9 @@ bool tp_prices_cost(struct tp_prices *prices, const struct tp_price_query *query
         return false;
     struct tp_cost cost = {0};
     uint64_t tokens[TP_PRICE_CLASSES];
-    unsigned __int128 pico = 0;
-    rates_at(p, (uint64_t)query->input_tokens, cost.rate_pico);
+    unsigned __int128 pico = fees_of(p, query, &cost.unpriced_uses);
+    cost.fees_nano = nano_of(pico);
+    rates_at(p, query, cost.rate_pico);
     classes_of(query, tokens);
     if (cost.rate_pico[TP_PRICE_OUTPUT] == TP_PRICE_NONE)
         cost.rate_pico[TP_PRICE_OUTPUT] = 0; /* embeddings */
@@ -329,8 +368,7 @@ bool tp_prices_cost(struct tp_prices *prices, const struct tp_price_query *query
             return false;
         pico += (unsigned __int128)tokens[c] * cost.rate_pico[c];
     }
-    pico = (pico + 500) / 1000;
-    cost.nano = pico > INT64_MAX ? INT64_MAX : (uint64_t)pico;
+    cost.nano = nano_of(pico);
     memcpy(cost.currency, f->provider->currency, sizeof(cost.currency));
     *ret_cost = cost;
     return true;

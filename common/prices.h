@@ -23,6 +23,12 @@ enum tp_price_class {
     TP_PRICE_CLASSES
 };
 
+/* Uses of a tool that the provider runs, by the event format's name of it. */
+struct tp_price_use {
+    const char *name;
+    int64_t count;
+};
+
 /* One call. Strings may be NULL or empty; token counts are negative where unknown and follow the
  * inclusive convention (input includes cache, output includes reasoning). */
 struct tp_price_query {
@@ -37,11 +43,16 @@ struct tp_price_query {
     int64_t cache_write_5m_tokens;
     int64_t cache_write_1h_tokens;
     int64_t output_tokens;
+    int64_t reasoning_tokens; /* some sell thinking dearer */
+    const struct tp_price_use *uses;
+    size_t use_count;
 };
 
 /* A cost and how it came about. Currencies are ISO 4217 codes. */
 struct tp_cost {
-    uint64_t nano; /* 10^-9 of the currency; saturates */
+    uint64_t nano;          /* 10^-9 of the currency; saturates */
+    uint64_t fees_nano;     /* of it, what is not for tokens: uses of tools, the request itself */
+    uint64_t unpriced_uses; /* of tools for which the table has no fee: not in it */
     char currency[4];
     uint64_t rate_pico[TP_PRICE_CLASSES]; /* per token, as applied to this call */
 };

@@ -100,6 +100,49 @@ static uint64_t date_of(yajl_val v)
     return t > 0 ? (uint64_t)t : 0;
 }
 
+/* Per thousand uses. */
+static int fees_of(yajl_val v, struct tp_price *ret)
+{
+    for (size_t i = 0; YAJL_IS_OBJECT(v) && i < YAJL_GET_OBJECT(v)->len; i++) {
+        struct tp_price_fee *fee = &ret->fees[ret->fee_count];
+        const char *name = YAJL_GET_OBJECT(v)->keys[i];
+        uint64_t rate = rate_of(YAJL_GET_OBJECT(v)->values[i]);
+        if (ret->fee_count == TP_PRICE_FEES_MAX || strlen(name) >= sizeof(fee->name))
+            return -EBADMSG;
+        if (rate == TP_PRICE_NONE)
+            continue;
+        memcpy(fee->name, name, strlen(name) + 1);
+        fee->pico = rate * 1000;
+        ret->fee_count++;
+    }
+    return 0;
+}
+
+static uint64_t whole_of(yajl_val v)
+{
+    return YAJL_IS_INTEGER(v) && YAJL_GET_INTEGER(v) > 0 ? (uint64_t)YAJL_GET_INTEGER(v) : 0;
+}
+
+static int tier_of(yajl_val v, struct tp_price *ret)
+{
+    if (ret->tier_count == TP_PRICE_TIERS_MAX || !YAJL_IS_INTEGER(member(v, "tokens")))
+        return -EBADMSG;
+    struct tp_price_tier *tier = &ret->tiers[ret->tier_count++];
+    rates_of(v, tier->rate_pico);
+    tier->above_tokens = whole_of(member(v, "tokens"));
+    tier->above_output_tokens = whole_of(member(v, "output_tokens"));
+    tier->reasoning = YAJL_IS_TRUE(member(v, "reasoning"));
+    return 0;
+}
+
+static unsigned days_of(yajl_val v)
+{
+    unsigned days = 0;
+    for (size_t i = 0; YAJL_IS_ARRAY(v) && i < YAJL_GET_ARRAY(v)->len; i++)
+        days |= 1u << (whole_of(YAJL_GET_ARRAY(v)->values[i]) % 8);
+    return days;
+}
+
 static int price_of(yajl_val v, struct tp_price *ret)
 {
     if (!YAJL_IS_OBJECT(v) || !globs_of(member(v, "match"), &ret->match))
@@ -111,16 +154,14 @@ static int price_of(yajl_val v, struct tp_price *ret)
         ret->from_min = minutes_of(YAJL_GET_ARRAY(between)->values[0]);
         ret->until_min = minutes_of(YAJL_GET_ARRAY(between)->values[1]);
     }
+    ret->days = days_of(member(v, "days"));
     yajl_val above = member(v, "above");
     for (size_t i = 0; YAJL_IS_ARRAY(above) && i < YAJL_GET_ARRAY(above)->len; i++) {
-        yajl_val tier = YAJL_GET_ARRAY(above)->values[i];
-        yajl_val tokens = member(tier, "tokens");
-        if (ret->tier_count == TP_PRICE_TIERS_MAX || !YAJL_IS_INTEGER(tokens))
-            return -EBADMSG;
-        rates_of(tier, ret->tiers[ret->tier_count].rate_pico);
-        ret->tiers[ret->tier_count++].above_tokens = (uint64_t)YAJL_GET_INTEGER(tokens);
+        int r = tier_of(YAJL_GET_ARRAY(above)->values[i], ret);
+        if (r < 0)
+            return r;
     }
-    return 0;
+    return fees_of(member(v, "fees"), ret);
 }
 
 static int prices_of(yajl_val v, struct tp_price_provider *p)

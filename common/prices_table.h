@@ -6,7 +6,8 @@
 
 #include "common/prices.h"
 
-#define TP_PRICE_TIERS_MAX 4
+#define TP_PRICE_TIERS_MAX 6
+#define TP_PRICE_FEES_MAX 8
 #define TP_PRICE_NONE UINT64_MAX
 
 /* A NULL-terminated list of globs (fnmatch). */
@@ -16,8 +17,16 @@ struct tp_globs {
 
 /* Prices for requests beyond a size. */
 struct tp_price_tier {
-    uint64_t above_tokens; /* of input; the whole request then has these prices */
+    uint64_t above_tokens;        /* of input; the whole request then has these prices */
+    uint64_t above_output_tokens; /* and of output */
+    bool reasoning;               /* and only where some of the output is reasoning */
     uint64_t rate_pico[TP_PRICE_CLASSES];
+};
+
+/* What one use of a tool costs; "request" is the call itself. */
+struct tp_price_fee {
+    char name[32];
+    uint64_t pico;
 };
 
 /* One price of one model. A model may have several, told apart by date and time of day; they
@@ -27,8 +36,11 @@ struct tp_price {
     uint64_t rate_pico[TP_PRICE_CLASSES]; /* TP_PRICE_NONE where not told */
     struct tp_price_tier tiers[TP_PRICE_TIERS_MAX];
     size_t tier_count;
+    struct tp_price_fee fees[TP_PRICE_FEES_MAX];
+    size_t fee_count;
     uint64_t from_unix_s;    /* 0: always */
     int from_min, until_min; /* minutes of the day, UTC; equal: all day */
+    unsigned days;           /* of the week, UTC: bit 1 is Monday, bit 7 Sunday; 0: all */
 };
 
 /* A provider: how it is recognised (host, model names, other names of it), and in whose lists

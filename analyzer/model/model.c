@@ -107,6 +107,10 @@ void tp_model_finish(struct tp_model *model)
 static void price(struct tp_model *m, struct tp_row *row)
 {
     const int64_t *t = row->usage.tokens;
+    struct tp_price_use uses[TP_ROW_SERVER_TOOLS_MAX];
+    for (size_t i = 0; i < row->server_tool_count; i++)
+        uses[i] = (struct tp_price_use){tp_names_text(m->names, row->server_tools[i].name),
+                                        row->server_tools[i].count};
     struct tp_price_query q = {
         .provider = tp_names_text(m->names, row->string[TP_ROW_PROVIDER]),
         .server = tp_names_text(m->names, row->string[TP_ROW_SERVER]),
@@ -119,6 +123,9 @@ static void price(struct tp_model *m, struct tp_row *row)
         .cache_write_5m_tokens = t[TP_USAGE_CACHE_WRITE_5M],
         .cache_write_1h_tokens = t[TP_USAGE_CACHE_WRITE_1H],
         .output_tokens = t[TP_USAGE_OUTPUT],
+        .reasoning_tokens = t[TP_USAGE_REASONING],
+        .uses = uses,
+        .use_count = row->server_tool_count,
     };
     row->has_cost = m->prices && tp_prices_cost(m->prices, &q, &row->cost);
 }

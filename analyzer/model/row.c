@@ -8,7 +8,6 @@
 #include "common/unpack.h"
 
 #define LABELS_MAX 256
-#define SERVER_TOOLS_MAX 64
 
 const char *const tp_part_kind_names[TP_PART_KINDS] = {
     [TP_PART_SYSTEM] = "system",
@@ -134,7 +133,8 @@ static bool decode_server_tools(const msgpack_object *event, struct tp_names *na
     const msgpack_object *map = tp_unpack_get(event, TP_K_SERVER_TOOLS);
     if (!map || map->type != MSGPACK_OBJECT_MAP || map->via.map.size == 0)
         return true;
-    size_t n = map->via.map.size < SERVER_TOOLS_MAX ? map->via.map.size : SERVER_TOOLS_MAX;
+    size_t n =
+        map->via.map.size < TP_ROW_SERVER_TOOLS_MAX ? map->via.map.size : TP_ROW_SERVER_TOOLS_MAX;
     row->server_tools = calloc(n, sizeof(*row->server_tools));
     if (!row->server_tools)
         return false;

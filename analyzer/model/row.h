@@ -100,6 +100,8 @@ enum tp_row_string {
     TP_ROW_STRINGS
 };
 
+#define TP_ROW_SERVER_TOOLS_MAX 64
+
 /* Uses of a tool that the provider runs itself. */
 struct tp_row_server_tool {
     uint32_t name;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Makes prices.json from the public table in the npm package @pydantic/genai-prices (MIT).
+// Makes prices.json from the public table in the npm package @pydantic/genai-prices (MIT) and, before it,
+// lists.json beside this file: list prices that the package does not have, with their source and date.
 //   npm pack @pydantic/genai-prices && tar xzf pydantic-genai-prices-*.tgz
 //   node make.mjs package 2026-09-23 > prices.json     (the date on which that version was published)
 import fs from "node:fs";
@@ -91,6 +92,15 @@ const models = { mistral: ["mistral*", "ministral*", "codestral*", "devstral*", 
 const names = { input_mtok: "input", cache_read_mtok: "cache_read", cache_write_mtok: "cache_write_5m",
                 cache_write_1h_mtok: "cache_write_1h", output_mtok: "output" };
 
+// Per thousand: what is counted there, and the event format's name of it.
+const fees = { requests_kcount: "request", web_searches_kcount: "web_search", storage_searches_kcount: "file_search",
+               social_searches_kcount: "x_search", code_executions_kcount: "code_execution", rerank_searches_kcount: "rerank" };
+
+function feesOf(prices) {
+  const known = Object.entries(fees).filter(([key]) => typeof prices[key] === "number").map(([key, to]) => [to, prices[key]]);
+  return known.length ? { fees: Object.fromEntries(known) } : {};
+}
+
 function rates(prices) {
   const row = {};
   const above = new Map();
@@ -103,6 +113,7 @@ function rates(prices) {
       above.get(tier.start)[to] = tier.price;
     }
   }
+  Object.assign(row, feesOf(prices));
   if (above.size)
     row.above = [...above].sort((a, b) => a[0] - b[0]).map(([tokens, r]) => ({ tokens, ...r }));
   return row;
@@ -122,14 +133,20 @@ function rows(model) {
   });
 }
 
-const providers = eval("(" + literal(bundle) + ")").map((p) => ({
+const lists = JSON.parse(fs.readFileSync(new URL("lists.json", import.meta.url), "utf8")).providers;
+const listed = new Set(lists.map((p) => p.id));
+// Hosts that the pattern takes in and that bill by a list of their own.
+const hostsOnly = { moonshotai: ["api.moonshot.ai"] };
+
+const packaged = eval("(" + literal(bundle) + ")").filter((p) => !listed.has(p.id)).map((p) => ({
   id: p.id,
-  hosts: hosts(p.api_pattern),
+  hosts: hostsOnly[p.id] ?? hosts(p.api_pattern),
   models: models[p.id] ?? globs(p.model_match),
   aliases: globs(p.provider_match),
   ...(p.fallback_model_providers ? { fallback: p.fallback_model_providers } : {}),
   prices: [...p.models].sort((a, b) => Boolean(JSON.stringify(a.match).includes('"and"')) - Boolean(JSON.stringify(b.match).includes('"and"'))).flatMap(rows),
 }));
+const providers = [...lists, ...packaged];
 for (const regex of new Set(dropped)) console.error(`dropped: ${regex}`);
 
 const lines = [`{"source":${JSON.stringify(`${name} ${version}`)},"date":"${date}","currency":"USD","providers":[`];

@@ -36,7 +36,7 @@ const struct tp_provider_host provider_hosts[] = {
     {"api.moonshot.*", NULL, "moonshotai"},
     {"api.kimi.com", NULL, "moonshotai"},
     {"ark.*.volces.com", NULL, "volcengine"},
-    {"ark.*.bytepluses.com", NULL, "volcengine"},
+    {"ark.*.bytepluses.com", NULL, "byteplus"},
     {"api.minimax*", NULL, "minimax"},
     {"qianfan.baidubce.com", NULL, "baidu"},
     {"api.hunyuan.cloud.tencent.com", NULL, "tencent"},

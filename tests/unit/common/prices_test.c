@@ -128,3 +128,97 @@ Test(prices, huge_counts_do_not_overflow)
     struct tp_price_query q = asked("openai", "", "gpt-5", INT64_MAX, INT64_MAX);
     cr_expect_str_eq(cost_of(NULL, q), "9223372036.854775807");
 }
+
+/* ---- prices of the builtin table in CNY, and what is not for tokens ---- */
+
+static struct tp_cost priced(struct tp_price_query q)
+{
+    struct tp_prices *prices;
+    struct tp_cost cost = {0};
+    cr_assert_eq(tp_prices_load(&prices, NULL), 0);
+    tp_prices_cost(prices, &q, &cost);
+    tp_prices_free(prices);
+    return cost;
+}
+
+Test(prices, services_in_china_bill_in_yuan)
+{
+    static const struct {
+        const char *provider, *server, *model;
+        uint64_t nano; /* of 10,000 input and 1,000 output tokens */
+    } cases[] = {
+        {"volcengine", "ark.cn-beijing.volces.com", "doubao-seed-1-6-250615", 16000000},
+        {"alibaba", "dashscope.aliyuncs.com", "qwen-plus-2025-09-11", 10000000},
+        {"alibaba", "dashscope.aliyuncs.com:443", "qwen3-max", 35000000},
+        {"zhipuai", "open.bigmodel.cn", "glm-4.7", 44000000},
+        {"moonshotai", "api.moonshot.cn", "kimi-k2.5", 61000000},
+        {"deepseek", "api.deepseek.com", "deepseek-chat", 23000000},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct tp_cost cost =
+            priced(asked(cases[i].provider, cases[i].server, cases[i].model, 10000, 1000));
+        cr_expect_str_eq(cost.currency, "CNY", "%s", cases[i].model);
+        cr_expect_eq(cost.nano, cases[i].nano, "%s: %lu", cases[i].model, (unsigned long)cost.nano);
+    }
+}
+
+Test(prices, the_same_companies_bill_in_dollars_abroad)
+{
+    cr_expect_str_eq(priced(asked("moonshotai", "api.moonshot.ai", "kimi-k2.5", 1, 1)).currency,
+                     "USD");
+    cr_expect_str_eq(
+        priced(asked("alibaba", "dashscope-intl.aliyuncs.com", "qwen-plus", 1, 1)).currency, "USD");
+    cr_expect_str_eq(priced(asked("zai", "api.z.ai", "glm-4.7", 1, 1)).currency, "USD");
+}
+
+Test(prices, long_answers_and_thought_may_cost_more)
+{
+    const char *table =
+        table_file("{\"currency\": \"CNY\", \"prices\": [{\"match\": [\"m\"], \"input\": 1, "
+                   "\"output\": 2, \"above\": ["
+                   "{\"tokens\": 0, \"output_tokens\": 200, \"output\": 4}, "
+                   "{\"tokens\": 0, \"reasoning\": true, \"output\": 8}]}]}");
+    struct tp_price_query q = asked("x", "", "m", 1000000, 200);
+    cr_expect_str_eq(cost_of(table, q), "1.0004");
+    q.output_tokens = 201;
+    cr_expect_str_eq(cost_of(table, q), "1.000804");
+    q.reasoning_tokens = 1;
+    cr_expect_str_eq(cost_of(table, q), "1.001608");
+    unlink(table);
+}
+
+/* 2026-06-01 is a Monday. */
+Test(prices, some_days_of_the_week_are_dearer)
+{
+    const char *table =
+        table_file("{\"prices\": [{\"match\": [\"m\"], \"input\": 1, \"output\": 0}, "
+                   "{\"match\": [\"m\"], \"input\": 2, \"output\": 0, \"days\": "
+                   "[1, 5], \"between\": [\"01:00\", \"23:00\"]}]}");
+    static const char *const week[] = {"2", "1", "1", "1", "2", "1", "1"};
+    for (uint64_t day = 0; day < 7; day++) {
+        struct tp_price_query q = asked("x", "", "m", 1000000, 0);
+        q.time_unix_ns += (day * 86400 + 300) * UINT64_C(1000000000);
+        cr_expect_str_eq(cost_of(table, q), week[day], "day %d", (int)day);
+    }
+    unlink(table);
+}
+
+Test(prices, uses_of_tools_have_fees_and_unknown_ones_are_counted)
+{
+    const struct tp_price_use uses[] = {{"web_search", 3}, {"oracle", 2}};
+    const char *table =
+        table_file("{\"prices\": [{\"match\": [\"m\"], \"input\": 1, \"output\": 1, \"fees\": "
+                   "{\"web_search\": 10, \"request\": 5}}]}");
+    struct tp_price_query q = asked("x", "", "m", 1000000, 0);
+    struct tp_prices *prices;
+    struct tp_cost cost;
+    q.uses = uses;
+    q.use_count = 2;
+    cr_assert_eq(tp_prices_load(&prices, table), 0);
+    cr_assert(tp_prices_cost(prices, &q, &cost));
+    cr_expect_eq(cost.nano, UINT64_C(1035000000));
+    cr_expect_eq(cost.fees_nano, UINT64_C(35000000));
+    cr_expect_eq(cost.unpriced_uses, 2);
+    tp_prices_free(prices);
+    unlink(table);
+}
