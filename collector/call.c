@@ -27,6 +27,7 @@ static void document_begin(void *cx)
 static void document_end(void *cx)
 {
     struct tp_call *call = cx;
+    call->answered |= !call->cut;
     if (call->compiled->api->document_end)
         call->compiled->api->document_end(&call->cx);
 }

@@ -56,6 +56,7 @@ struct tp_call {
     struct tp_server_tool *server_tools; /* TP_SERVER_TOOLS_MAX of them, or NULL: none told */
     size_t server_tool_count;
     bool streamed, failed, finished, not_a_call;
+    bool answered;  /* a document of the answer came whole */
     bool cut;       /* a document is being ended that did not end by itself */
     bool answering; /* strings and blocks now belong to the answer */
     uint64_t now_ns, first_output_ns, last_output_ns; /* 0: none */

@@ -414,6 +414,7 @@ static void response_end(void *cx, enum tp_exchange_end why, uint64_t time_ns)
     struct tp_calls *calls = x->calls;
     x->end_ns = time_ns;
     calls->now_ns = time_ns;
+    x->ended = why == TP_END_COMPLETE;
     bool twin = is_twin(x);
     struct tp_call *call = twin ? NULL : tp_exchange_call(x);
     if (twin) {

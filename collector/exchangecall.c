@@ -199,6 +199,7 @@ void tp_exchange_answer(struct tp_exchange *x, const struct tp_apis *apis, const
         for (size_t i = 0; x->answer_hole && i < x->reading_count; i++)
             tp_call_answer_hole(x->readings[i]);
     }
+    x->answer_bytes = true;
     if (x->form == TP_ANSWER_NONE)
         return;
     for (size_t i = 0; i < x->reading_count; i++) {
@@ -231,12 +232,18 @@ static void finish_readings(struct tp_exchange *x)
     }
 }
 
+/* An answer that broke off before it said anything cannot have looked like any API's. */
+static bool answer_said(const struct tp_exchange *x, const struct tp_call *call)
+{
+    return x->ended || call->answered || (x->form == TP_ANSWER_NONE && x->answer_bytes);
+}
+
 /* A path names the API; only where all was seen and nothing of it looked so, it was somebody else's
  * path. */
 static bool path_holds(const struct tp_exchange *x, const struct tp_call *call)
 {
-    bool all_seen =
-        !x->request_hole && !x->answer_hole && !call->request_bad && call->request_json.offset > 0;
+    bool all_seen = !x->request_hole && !x->answer_hole && !call->request_bad &&
+                    call->request_json.offset > 0 && answer_said(x, call);
     if (call->not_a_call)
         return false;
     return !all_seen || x->status >= 400 || call->compiled->api->shape(&call->cx) > 0;

@@ -25,6 +25,8 @@ struct tp_exchange {
     int status;
     bool head_seen, request_sniffed, request_ended, answered;
     bool request_hole, answer_hole;
+    bool answer_bytes; /* of its body some came */
+    bool ended;        /* the framing said that the answer is whole */
     uint64_t lost_bytes;
     XXH3_state_t *request_digest; /* of the body, decoded */
     uint64_t twin_ticket;         /* of a client's end whose request has ended */

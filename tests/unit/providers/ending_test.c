@@ -110,3 +110,41 @@ Test(ending, a_stream_framed_to_its_end_needs_no_usage)
     cr_expect_str_eq(play_value(&p, 0, "use.in"), "");
     play_end(&p);
 }
+
+/* Left before the answer could show whose it is: the path has told. */
+Test(ending, a_connection_closed_before_the_answer_says_anything_is_a_cancelled_call)
+{
+    static const char *const requests[] = {
+        "POST /api/chat\nhost: h\n\n{\"messages\":[{\"role\":\"user\",\"content\":\"A\"}]}",
+        "POST /api/generate\nhost: h\n\n{\"prompt\":\"A\"}",
+        "POST /completion\nhost: h\n\n{\"prompt\":\"A\"}",
+        "POST /v1/completions\nhost: h\n\n{\"prompt\":\"A\"}",
+        "POST /v1/embeddings\nhost: h\n\n{\"input\":\"A\"}",
+        "POST /model/vendor.m/converse\nhost: h\n\n{}",
+    };
+    static const char *const answers[] = {
+        NULL,
+        "200\ncontent-type: application/json\n\n",
+        "200\ncontent-type: application/json\n\n{\"mod",
+        "200\ncontent-type: application/json\n\n\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++)
+        for (size_t k = 0; k < sizeof(answers) / sizeof(*answers); k++)
+            expect_closed(requests[i], answers[k], "cancelled");
+}
+
+Test(ending, a_whole_answer_that_looks_like_no_apis_is_no_call)
+{
+    static const char *const answers[] = {
+        "200\ncontent-type: application/json\n\n{\"sent\":true}",
+        "200\ncontent-type: text/html\n\n<html>",
+        "200\ncontent-type: text/event-stream\n\ndata: {\"typing\":true}\n\n",
+    };
+    for (size_t k = 0; k < sizeof(answers) / sizeof(*answers); k++) {
+        struct play p;
+        play_begin(&p, 0);
+        play_exchange(&p, "POST /api/chat\nhost: h\n\n{\"text\":\"A\"}", answers[k], TP_END_CLOSED);
+        cr_expect_eq(p.count, 0, "%s", answers[k]);
+        play_end(&p);
+    }
+}
