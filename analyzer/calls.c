@@ -118,7 +118,7 @@ static void on_call_table(void *cx, const struct tp_row *row)
     tp_table_count(o->table, row->usage.tokens[TP_USAGE_INPUT]);
     tp_table_count(o->table, row->usage.tokens[TP_USAGE_CACHE_READ]);
     tp_table_count(o->table, row->usage.tokens[TP_USAGE_OUTPUT]);
-    tp_table_money(o->table, in_dollars(row), row->cost.nano);
+    tp_table_cost(o->table, row->has_cost, row->cost.currency, row->cost.nano);
     tp_table_time(o->table, tp_row_ttft_ns(row));
     tp_table_time(o->table, row->end_ns);
     const char *outcome = tp_names_text(names, row->string[TP_ROW_OUTCOME]);

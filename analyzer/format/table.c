@@ -62,7 +62,7 @@ void tp_format_time(int64_t ns, char *ret_text, size_t size)
 }
 
 /* More decimals for smaller sums: "$0.00" would say that a cheap call was free. */
-void tp_format_dollars(uint64_t nano, char *ret_text, size_t size)
+static void money(const char *sign, uint64_t nano, char *ret_text, size_t size)
 {
     uint64_t unit = 10000000; /* a cent */
     int decimals = 2;
@@ -72,9 +72,21 @@ void tp_format_dollars(uint64_t nano, char *ret_text, size_t size)
     }
     uint64_t rounded = nano > UINT64_MAX - unit ? nano : (nano + unit / 2) / unit * unit;
     char text[48];
-    int n = snprintf(text, sizeof(text), "$%" PRIu64 ".%09" PRIu64, rounded / 1000000000,
+    int n = snprintf(text, sizeof(text), "%s%" PRIu64 ".%09" PRIu64, sign, rounded / 1000000000,
                      rounded % 1000000000);
     snprintf(ret_text, size, "%.*s", n - (9 - decimals), text);
+}
+
+void tp_format_dollars(uint64_t nano, char *ret_text, size_t size)
+{
+    money("$", nano, ret_text, size);
+}
+
+void tp_format_money(const char *currency, uint64_t nano, char *ret_text, size_t size)
+{
+    char sign[8];
+    snprintf(sign, sizeof(sign), "%.3s ", currency);
+    money(strcmp(currency, "USD") == 0 ? "$" : sign, nano, ret_text, size);
 }
 
 struct tp_table *tp_table_new(FILE *file, bool csv, const struct tp_column *columns, size_t count)
@@ -236,6 +248,18 @@ void tp_table_time(struct tp_table *table, int64_t ns)
     else
         tp_format_time(ns, text, sizeof(text));
     tp_table_text(table, ns < 0 ? NULL : text);
+}
+
+void tp_table_cost(struct tp_table *table, bool known, const char *currency, uint64_t nano)
+{
+    char text[40];
+    bool dollars = known && strcmp(currency, "USD") == 0;
+    if (table->csv || !known || dollars) {
+        tp_table_money(table, dollars, nano);
+        return;
+    }
+    tp_format_money(currency, nano, text, sizeof(text));
+    tp_table_text(table, text);
 }
 
 void tp_table_money(struct tp_table *table, bool known, uint64_t nano)

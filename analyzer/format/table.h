@@ -39,6 +39,8 @@ void tp_table_text(struct tp_table *table, const char *s);  /* NULL: unknown */
 void tp_table_count(struct tp_table *table, int64_t value); /* negative: unknown */
 void tp_table_time(struct tp_table *table, int64_t ns);     /* a span; negative: unknown */
 void tp_table_money(struct tp_table *table, bool known, uint64_t nano);
+/* The same in any currency ("CNY 0.12"); as CSV, dollars alone: a column has one unit. */
+void tp_table_cost(struct tp_table *table, bool known, const char *currency, uint64_t nano);
 
 /* Colours: only on a terminal, and not where NO_COLOR is set (no-color.org). */
 bool tp_format_colour(FILE *file);
@@ -49,5 +51,7 @@ void tp_format_count(int64_t value, char *ret_text, size_t size);
 void tp_format_time(int64_t ns, char *ret_text, size_t size);
 /* "$1.25", "$0.0031": at least two significant digits. */
 void tp_format_dollars(uint64_t nano, char *ret_text, size_t size);
+/* The same of any currency, an ISO 4217 code: "CNY 1.25". */
+void tp_format_money(const char *currency, uint64_t nano, char *ret_text, size_t size);
 
 #endif

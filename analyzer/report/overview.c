@@ -87,10 +87,15 @@ void tp_overview_print(FILE *file, const struct tp_totals *totals)
     if (s->calls > 0) {
         print_tokens(file, s);
         tp_format_dollars(s->cost_nano, a, sizeof(a));
-        fprintf(file, "cost    %s", s->cost_known > 0 ? a : "unknown");
-        if (s->cost_known > 0 && s->cost_unknown > 0)
+        bool other = s->other[0].currency[0];
+        fprintf(file, "cost    %s", s->cost_known > 0 ? a : other ? "" : "unknown");
+        for (int i = 0; i < TP_SUM_CURRENCIES && s->other[i].currency[0]; i++) {
+            tp_format_money(s->other[i].currency, s->other[i].nano, a, sizeof(a));
+            fprintf(file, "%s%s", i || s->cost_known > 0 ? " + " : "", a);
+        }
+        if ((s->cost_known > 0 || other) && s->unpriced_calls > 0)
             fprintf(file, ", without %s calls whose price is unknown",
-                    count_text(s->cost_unknown, b, sizeof(b)));
+                    count_text(s->unpriced_calls, b, sizeof(b)));
         fputc('\n', file);
     }
     print_unknown(file, s);
@@ -115,7 +120,9 @@ static void print_row(struct tp_table *t, const struct tp_report_row *row, bool 
     tp_table_count(t, tp_sum_tokens(s, TP_USAGE_INPUT));
     tp_table_count(t, tp_sum_tokens(s, TP_USAGE_CACHE_READ));
     tp_table_count(t, tp_sum_tokens(s, TP_USAGE_OUTPUT));
-    tp_table_money(t, s->cost_known > 0, s->cost_nano);
+    bool other = s->cost_known == 0 && s->other[0].currency[0];
+    tp_table_cost(t, other || s->cost_known > 0, other ? s->other[0].currency : "USD",
+                  other ? s->other[0].nano : s->cost_nano);
     if (pieces) {
         tp_table_count(t, s->uses > 0 ? s->uses : -1);
         tp_table_count(t, s->uses > 0 ? s->failed_uses : -1);

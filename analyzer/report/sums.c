@@ -20,8 +20,21 @@ static void add_known(uint64_t *sum, int64_t *known, int64_t more)
     ++*known;
 }
 
-/* Currencies do not add up: a call priced in another one counts as unknown here, and shows its
- * own amount in `calls`. */
+/* Currencies do not add up: a call priced in another one counts as unknown in dollars, and has a
+ * sum of its own. A fifth currency, which no table knows, shows in `calls` alone. */
+static void add_other(struct tp_sum *sum, const struct tp_row *row, uint64_t nano)
+{
+    for (int i = 0; i < TP_SUM_CURRENCIES; i++) {
+        struct tp_sum_money *m = &sum->other[i];
+        if (!m->currency[0])
+            memcpy(m->currency, row->cost.currency, sizeof(m->currency));
+        if (strcmp(m->currency, row->cost.currency) != 0)
+            continue;
+        add(&m->nano, (int64_t)nano);
+        return;
+    }
+}
+
 static bool in_dollars(const struct tp_row *row)
 {
     return row->has_cost && strcmp(row->cost.currency, "USD") == 0;
@@ -42,6 +55,9 @@ void tp_sum_add_call(struct tp_sum *sum, const struct tp_row *row, const struct 
     bool dollars = in_dollars(row);
     add_known(&sum->cost_nano, &sum->cost_known, dollars ? (int64_t)row->cost.nano : -1);
     sum->cost_unknown += !dollars;
+    sum->unpriced_calls += !row->has_cost;
+    if (row->has_cost && !dollars)
+        add_other(sum, row, row->cost.nano);
     add(&sum->lost_bytes, row->lost_bytes);
     add(&sum->duration_ns, row->end_ns);
     sum->incomplete_calls += row->complete == 0;
@@ -82,6 +98,8 @@ void tp_sum_add_part(struct tp_sum *sum, const struct tp_row *row, const struct 
         add(&sum->unattributed_tokens, part->tokens);
     if (in_dollars(row))
         add_known(&sum->cost_nano, &sum->cost_known, (int64_t)part->cost_nano);
+    else if (row->has_cost)
+        add_other(sum, row, part->cost_nano);
 }
 
 void tp_sum_add_tool(struct tp_sum *sum, const struct tp_row_tool *tool)
@@ -103,6 +121,10 @@ void tp_sum_subtract(struct tp_sum *whole, const struct tp_sum *part)
     for (int i = 0; i < TP_USAGE_FIELDS; i++)
         subtract(&whole->tokens[i], part->tokens[i]);
     subtract(&whole->cost_nano, part->cost_nano);
+    for (int i = 0; i < TP_SUM_CURRENCIES; i++)
+        for (int j = 0; j < TP_SUM_CURRENCIES; j++)
+            if (strcmp(whole->other[i].currency, part->other[j].currency) == 0)
+                subtract(&whole->other[i].nano, part->other[j].nano);
     subtract(&whole->unattributed_tokens, part->unattributed_tokens);
 }
 
@@ -154,6 +176,12 @@ void tp_json_sum(struct tp_json *j, const struct tp_sum *sum)
     tp_json_kv_int(j, "calls", sum->calls);
     tp_json_usage(j, &usage);
     tp_json_kv_nano(j, "cost_usd", sum->cost_known > 0 || sum->in_calls == 0, sum->cost_nano);
+    tp_json_key(j, "cost");
+    tp_json_map(j);
+    tp_json_kv_nano(j, "USD", sum->cost_known > 0 || sum->in_calls == 0, sum->cost_nano);
+    for (int i = 0; i < TP_SUM_CURRENCIES && sum->other[i].currency[0]; i++)
+        tp_json_kv_nano(j, sum->other[i].currency, true, sum->other[i].nano);
+    tp_json_map_end(j);
     tp_json_kv_u64(j, "lost_bytes", sum->lost_bytes);
     tp_json_kv_int(j, "incomplete_calls", sum->incomplete_calls);
     tp_json_kv_int(j, "failed_calls", sum->failed_calls);

@@ -7,6 +7,14 @@
 #include "analyzer/format/json.h"
 #include "analyzer/model/row.h"
 
+#define TP_SUM_CURRENCIES 4
+
+/* Costs in a currency that is not the dollar. */
+struct tp_sum_money {
+    char currency[4]; /* "": none yet */
+    uint64_t nano;
+};
+
 /* Zeroed before use. Sums saturate. `known` and `unknown` say how many calls are in a sum and
  * how many could not be. */
 struct tp_sum {
@@ -18,6 +26,8 @@ struct tp_sum {
     int64_t modality_known[2][TP_MODALITIES];
     uint64_t cost_nano; /* dollars */
     int64_t cost_known, cost_unknown;
+    int64_t unpriced_calls; /* of those unknown in dollars, that have no price at all */
+    struct tp_sum_money other[TP_SUM_CURRENCIES]; /* beside it: currencies do not add up */
     uint64_t lost_bytes;
     int64_t incomplete_calls, failed_calls, cancelled_calls;
     uint64_t unattributed_tokens; /* of which it is not known what they were */
