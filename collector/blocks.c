@@ -446,19 +446,20 @@ static struct tp_block_record *group_first(struct tp_blocks *blocks, uint32_t gr
 }
 
 /* A tool result without content is one all the same. */
-static struct tp_block_record *group_empty(struct tp_blocks *blocks)
+static struct tp_block_record *group_empty(struct tp_blocks *blocks, enum tp_section section)
 {
     struct tp_block_record *r = record_add(blocks);
     if (!r) {
         blocks->lost++;
         return NULL;
     }
-    r->section = TP_SECTION_MESSAGES;
+    r->section = (uint8_t)section;
     r->hash = tp_hash_of(blocks->options->key, "", 0);
     return r;
 }
 
-void tp_blocks_group_end(struct tp_blocks *blocks, uint32_t group, const struct tp_group_end *end)
+void tp_blocks_group_end(struct tp_blocks *blocks, uint32_t group, enum tp_section section,
+                         const struct tp_group_end *end)
 {
     uint32_t name = end->name ? keep_name(blocks, end->name, end->name_len) : 0;
     uint32_t call_id = end->call_id ? keep_name(blocks, end->call_id, end->call_id_len) : 0;
@@ -472,7 +473,7 @@ void tp_blocks_group_end(struct tp_blocks *blocks, uint32_t group, const struct 
     if (into)
         group_join(blocks, group, into);
     else
-        into = group_empty(blocks);
+        into = group_empty(blocks, section);
     if (into)
         group_member(blocks, into, end, name, call_id);
 }

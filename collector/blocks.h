@@ -59,7 +59,9 @@ void tp_block_discard(struct tp_block *block);
 struct tp_blocks *tp_block_owner(struct tp_block *block);
 
 uint32_t tp_blocks_group_begin(struct tp_blocks *blocks);
-void tp_blocks_group_end(struct tp_blocks *blocks, uint32_t group, const struct tp_group_end *end);
+/* `section` is that of a block that the group has to become and has none for. */
+void tp_blocks_group_end(struct tp_blocks *blocks, uint32_t group, enum tp_section section,
+                         const struct tp_group_end *end);
 
 /* Closes what is open, drops what is empty, sorts by section and computes the identities. */
 void tp_blocks_finish(struct tp_blocks *blocks);

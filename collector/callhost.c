@@ -149,7 +149,8 @@ static uint32_t group_begin(struct tp_call *call)
 
 static void group_end(struct tp_call *call, uint32_t group, const struct tp_group_end *end)
 {
-    tp_blocks_group_end(&call->blocks, group, end);
+    tp_blocks_group_end(&call->blocks, group,
+                        call->answering ? TP_SECTION_OUTPUT : TP_SECTION_MESSAGES, end);
 }
 
 const struct tp_call_host tp_call_host_functions = {

@@ -27,7 +27,9 @@ enum action {
     RESULT_ID,
     RESULT_TEXT,
     RESULT_JSON,
-    RESULT_MEDIA,
+    RESULT_IMAGE,
+    RESULT_DOCUMENT,
+    RESULT_VIDEO,
     RESULT_STATUS,
     IMAGE,
     DOCUMENT,
@@ -55,8 +57,9 @@ enum action {
 
 #define SOURCE_RULES(at, action)                                                                   \
     {at ".source.bytes", action}, {at ".source.s3Location.uri", action},                           \
+        {at ".source.text", action},                                                               \
     {                                                                                              \
-        at ".source.text", action                                                                  \
+        at ".source.content[].text", action                                                        \
     }
 
 #define PART_RULES(at)                                                                             \
@@ -68,9 +71,9 @@ enum action {
         {at ".toolResult.status", RESULT_STATUS, true},                                            \
         {at ".toolResult.content[].text", RESULT_TEXT},                                            \
         {at ".toolResult.content[].json", RESULT_JSON},                                            \
-        SOURCE_RULES(at ".toolResult.content[].image", RESULT_MEDIA),                              \
-        SOURCE_RULES(at ".toolResult.content[].document", RESULT_MEDIA),                           \
-        SOURCE_RULES(at ".toolResult.content[].video", RESULT_MEDIA),                              \
+        SOURCE_RULES(at ".toolResult.content[].image", RESULT_IMAGE),                              \
+        SOURCE_RULES(at ".toolResult.content[].document", RESULT_DOCUMENT),                        \
+        SOURCE_RULES(at ".toolResult.content[].video", RESULT_VIDEO),                              \
         SOURCE_RULES(at ".image", IMAGE), SOURCE_RULES(at ".document", DOCUMENT),                  \
         SOURCE_RULES(at ".video", VIDEO), SOURCE_RULES(at ".audio", AUDIO),                        \
         {at ".cachePoint", IGNORED},                                                               \
@@ -208,7 +211,12 @@ static void result_piece(struct tp_call_cx *cx, int action, const struct tp_json
             return;
         cx->host->block_json_capture(open_once(cx, &s->part, TP_BLOCK_TEXT), NULL);
     } else {
-        text(cx, action == RESULT_TEXT ? TP_BLOCK_TEXT : TP_BLOCK_IMAGE, e);
+        text(cx,
+             action == RESULT_TEXT       ? TP_BLOCK_TEXT
+             : action == RESULT_DOCUMENT ? TP_BLOCK_DOCUMENT
+             : action == RESULT_VIDEO    ? TP_BLOCK_VIDEO
+                                         : TP_BLOCK_IMAGE,
+             e);
         if (!e->last)
             return;
     }

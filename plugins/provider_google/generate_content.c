@@ -115,10 +115,10 @@ static void tool(struct tp_call_cx *cx, int action, const struct tp_json_event *
     if (action == TOOL_NAME) {
         if (e->type == TP_JSON_STRING)
             cx->host->block_name(s->tool, e->data, e->len);
-    } else if (begins(e) && !s->tool) {
+    } else if ((begins(e) || e->type == TP_JSON_ARRAY_BEGIN) && !s->tool) {
         s->tool = cx->host->block_open(cx->call, TP_SECTION_TOOLS, TP_BLOCK_TOOL_SCHEMA);
         cx->host->block_json_capture(s->tool, NULL);
-    } else if (ends(e)) {
+    } else if (ends(e) || e->type == TP_JSON_ARRAY_END) {
         cx->host->block_close(s->tool);
         s->tool = NULL;
     }

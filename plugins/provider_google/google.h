@@ -63,6 +63,7 @@ struct usage {
 
 struct part {
     struct tp_block *call, *result, *media, *other;
+    bool text_seen;
     bool text_begun; /* this part opened the running text itself */
     bool thought, thought_known;
     char type[32];

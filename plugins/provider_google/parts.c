@@ -18,6 +18,7 @@ static void text(struct tp_call_cx *cx, const struct tp_json_event *e)
     struct state *s = cx->state;
     if (e->type != TP_JSON_STRING)
         return;
+    s->part.text_seen |= e->len > 0;
     if (e->first) {
         bool goes_on =
             s->in_answer && s->parts_in_document == 0 && s->text_is_thought == s->part.thought;
@@ -70,7 +71,10 @@ static void part_end(struct tp_call_cx *cx)
     cx->host->block_close(p->media);
     cx->host->block_close(p->call);
     cx->host->block_close(p->result);
-    cx->host->block_close(p->other);
+    if (p->call || p->media || p->result || p->text_seen)
+        cx->host->block_discard(p->other); /* settings of what stands beside them */
+    else
+        cx->host->block_close(p->other);
     memset(p, 0, sizeof(*p));
     s->parts_in_document++;
 }
