@@ -82,11 +82,11 @@ static void work(struct tp_value *value)
     value->canon =
         tp_canon_new(value->options->key, value->without, &value->measure, value->object);
     value->failed = !value->canon;
-    if (value->failed)
+    if (value->failed || !value->notes.len)
         return;
     const uint8_t *p = value->notes.data + value->begin;
     const uint8_t *end = value->notes.data + value->notes.len;
-    while (value->notes.len && p < end)
+    while (p < end)
         p = read_note(value, p);
 }
 

@@ -57,6 +57,7 @@ enum action {
     USAGE_WRITE_1H,
     USAGE_OUTPUT,
     USAGE_THINKING,
+    USAGE_TOTAL,
     USED_SEARCH,
     USED_FETCH,
     USED_CODE,
@@ -94,11 +95,12 @@ struct part {
     bool failed;
     uint32_t group; /* of a result's content */
     struct tp_block *inner;
+    bool inner_document;
 };
 
 /* -1: not told. In the order of USAGE_INPUT ... */
 struct counts {
-    int64_t input, read, write, write_5m, write_1h, output, thinking;
+    int64_t input, read, write, write_5m, write_1h, output, thinking, total;
 };
 
 struct state {

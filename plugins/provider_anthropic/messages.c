@@ -40,7 +40,7 @@
         {at ".cache_creation.ephemeral_1h_input_tokens", USAGE_WRITE_1H},                          \
         {at ".output_tokens", USAGE_OUTPUT},                                                       \
         {at ".output_tokens_details.thinking_tokens", USAGE_THINKING},                             \
-        ITERATION_RULES(at ".iterations"),                                                         \
+        {at ".total_tokens", USAGE_TOTAL}, ITERATION_RULES(at ".iterations"),                      \
         {at ".server_tool_use.web_search_requests", USED_SEARCH},                                  \
         {at ".server_tool_use.web_fetch_requests", USED_FETCH},                                    \
         {at ".server_tool_use.code_execution_requests", USED_CODE},                                \

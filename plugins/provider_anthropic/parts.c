@@ -98,15 +98,16 @@ static void result_part(struct tp_call_cx *cx, int action, const struct tp_json_
     if (action == PART_RESULT && ends(e)) {
         cx->host->block_close(p->inner);
         p->inner = NULL;
-    } else if (action == PART_RESULT_TYPE && p->inner) {
-        if (is(e, "image"))
-            cx->host->block_kind(p->inner, TP_BLOCK_IMAGE);
-        else if (is(e, "document"))
-            cx->host->block_kind(p->inner, TP_BLOCK_DOCUMENT);
+        p->inner_document = false;
+    } else if (action == PART_RESULT_TYPE) {
+        p->inner_document = is(e, "document");
+        if (p->inner && (p->inner_document || is(e, "image")))
+            cx->host->block_kind(p->inner, p->inner_document ? TP_BLOCK_DOCUMENT : TP_BLOCK_IMAGE);
     } else if (action == PART_RESULT_PART_TEXT && e->type == TP_JSON_STRING) {
         cx->host->block_text(anthropic_open_once(cx, &p->inner, TP_BLOCK_TEXT), e->data, e->len);
     } else if (action == PART_RESULT_SOURCE && e->type == TP_JSON_STRING) {
-        cx->host->block_text(anthropic_open_once(cx, &p->inner, TP_BLOCK_IMAGE), e->data, e->len);
+        enum tp_block_kind kind = p->inner_document ? TP_BLOCK_DOCUMENT : TP_BLOCK_IMAGE;
+        cx->host->block_text(anthropic_open_once(cx, &p->inner, kind), e->data, e->len);
     }
 }
 

@@ -7,7 +7,7 @@
  */
 #include "anthropic.h"
 
-static const struct counts nothing = {-1, -1, -1, -1, -1, -1, -1};
+static const struct counts nothing = {-1, -1, -1, -1, -1, -1, -1, -1};
 
 void anthropic_usage_begin(struct state *s)
 {
@@ -22,8 +22,8 @@ static int64_t known(int64_t n)
 
 static int64_t *field(struct counts *c, int action)
 {
-    int64_t *const fields[] = {&c->input,    &c->read,   &c->write,   &c->write_5m,
-                               &c->write_1h, &c->output, &c->thinking};
+    int64_t *const fields[] = {&c->input,    &c->read,   &c->write,    &c->write_5m,
+                               &c->write_1h, &c->output, &c->thinking, &c->total};
     return fields[action - USAGE_INPUT];
 }
 
@@ -31,7 +31,7 @@ static int64_t *field(struct counts *c, int action)
 static void merge(struct counts *to, const struct counts *from)
 {
     struct counts source = *from;
-    for (int action = USAGE_INPUT; action <= USAGE_THINKING; action++)
+    for (int action = USAGE_INPUT; action <= USAGE_TOTAL; action++)
         if (*field(&source, action) >= 0)
             *field(to, action) = *field(&source, action);
 }
@@ -108,6 +108,13 @@ void anthropic_usage_json(struct tp_call_cx *cx, int action, const struct tp_jso
     *field(&s->reading, action) = n;
 }
 
+/* A proxy that gives a total says with it whether its input holds the cache's tokens. */
+static int64_t beside_input(const struct counts *u, int64_t write)
+{
+    int64_t cache = known(u->read) + known(write);
+    return u->total >= 0 && u->total == u->input + known(u->output) ? 0 : cache;
+}
+
 static void set(struct tp_call_cx *cx, enum tp_usage_field which, int64_t said, int64_t compaction)
 {
     if (said >= 0)
@@ -123,7 +130,7 @@ void anthropic_usage_end(struct tp_call_cx *cx)
     if (write < 0 && (u->write_5m >= 0 || u->write_1h >= 0))
         write = known(u->write_5m) + known(u->write_1h);
     if (u->input >= 0)
-        set(cx, TP_USAGE_INPUT, u->input + known(u->read) + known(write),
+        set(cx, TP_USAGE_INPUT, u->input + beside_input(u, write),
             known(c->input) + known(c->read) + known(c->write));
     set(cx, TP_USAGE_CACHE_READ, u->read, c->read);
     set(cx, TP_USAGE_CACHE_WRITE, write, c->write);
