@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "collector/mmaps.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -206,25 +207,52 @@ uint64_t tp_mmaps_read(struct tp_mmaps *mmaps, tp_mapping_fn *each, void *cx)
     return lost;
 }
 
+/* A number and the character that must follow it. */
+static bool take_number(const char **at, int base, char then, uint64_t *ret_number)
+{
+    char *end;
+
+    if (!isxdigit((unsigned char)**at))
+        return false;
+    errno = 0;
+    *ret_number = strtoull(*at, &end, base);
+    if (errno || end == *at || *end != then)
+        return false;
+    *at = end + 1;
+    return true;
+}
+
 /* "start-end perms offset major:minor inode path" (proc_pid_maps(5)). */
+static bool parse_line(const char *line, struct tp_mapping *mapping, bool *ret_executable)
+{
+    uint64_t offset, major_no, minor_no;
+    const char *at = line;
+
+    if (!take_number(&at, 16, '-', &mapping->start) || !take_number(&at, 16, ' ', &mapping->end) ||
+        strnlen(at, 5) < 5)
+        return false;
+    *ret_executable = at[2] == 'x';
+    at += 5;
+    if (!take_number(&at, 16, ' ', &offset) || !take_number(&at, 16, ':', &major_no) ||
+        !take_number(&at, 16, ' ', &minor_no) || !take_number(&at, 10, ' ', &mapping->inode))
+        return false;
+    mapping->device = makedev((unsigned int)major_no, (unsigned int)minor_no);
+    mapping->path = at + strspn(at, " ");
+    return true;
+}
+
 static void hand_out_line(char *line, uint32_t pid, uint64_t time_ns, tp_mapping_fn *each, void *cx)
 {
     struct tp_mapping mapping = {.pid = pid, .time_ns = time_ns};
-    unsigned int major_no, minor_no;
-    char perms[5];
-    int path_at = 0;
+    bool executable;
 
     line[strcspn(line, "\n")] = 0;
-    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*x %x:%x %" SCNu64 " %n", &mapping.start,
-               &mapping.end, perms, &major_no, &minor_no, &mapping.inode, &path_at) < 6 ||
-        path_at == 0)
+    if (!parse_line(line, &mapping, &executable))
         return;
-    mapping.device = makedev(major_no, minor_no);
-    mapping.path = line + path_at;
     size_t n = strlen(mapping.path), tail = sizeof(DELETED) - 1;
     if (n > tail && strcmp(mapping.path + n - tail, DELETED) == 0)
-        line[(size_t)path_at + n - tail] = 0;
-    if (perms[2] == 'x' && mapping.path[0] == '/' && mapping.inode != 0)
+        line[(size_t)(mapping.path - line) + n - tail] = 0;
+    if (executable && mapping.path[0] == '/' && mapping.inode != 0)
         each(cx, &mapping);
 }
 
