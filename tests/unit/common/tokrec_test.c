@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <zstd.h>
 
 #include "common/pack.h"
 #include "common/tokrec.h"
@@ -222,6 +223,31 @@ Test(tokrec, full_disk_is_told_and_leaves_whole_frames)
     cr_expect_eq((uint64_t)lseek(fd, 0, SEEK_END), written);
     cr_expect_eq(count_events(fd, &end), 1);
     cr_expect_eq(end, TP_TOKREC_CUT);
+}
+
+/* A frame is decoded to 64 MiB at the most, whatever it promises, and in no larger a window. */
+Test(tokrec, stops_at_a_frame_that_is_a_bomb, .timeout = 60)
+{
+    static uint8_t packed[1 << 20];
+    ZSTD_CCtx *z = ZSTD_createCCtx();
+    ZSTD_outBuffer out = {packed, sizeof(packed), 0};
+    uint8_t *blank = calloc(1, 1 << 20);
+    for (int i = 0; i < 512; i++) {
+        ZSTD_inBuffer in = {blank, 1 << 20, 0};
+        ZSTD_compressStream2(z, &out, &in, i == 511 ? ZSTD_e_end : ZSTD_e_continue);
+    }
+    ZSTD_freeCCtx(z);
+    free(blank);
+    enum tp_tokrec_end end;
+    struct rusage before, after;
+    int fd = recording(1, 3, NULL);
+    lseek(fd, 0, SEEK_END);
+    cr_assert_eq(write(fd, packed, out.pos), (ssize_t)out.pos);
+    getrusage(RUSAGE_SELF, &before);
+    cr_expect_eq(count_events(fd, &end), 3);
+    getrusage(RUSAGE_SELF, &after);
+    cr_expect_eq(end, TP_TOKREC_DAMAGED);
+    cr_expect_lt(after.ru_maxrss - before.ru_maxrss, 160 * 1024);
 }
 
 Test(unpack, refuses_hostile_events_before_unpacking)
