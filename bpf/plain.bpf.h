@@ -510,7 +510,8 @@ static __always_inline void on_many(const struct tp_syscall *call, tp_u64 own_id
 static __always_inline void on_result(const struct tp_syscall *call, tp_u64 own_ids, long result)
 {
     if (call->number == __NR_connect) {
-        on_connect(call, own_ids);
+        if (plain_wanted)
+            on_connect(call, own_ids);
         return;
     }
     if (call->number == __NR_setsockopt) {

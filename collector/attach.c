@@ -40,7 +40,7 @@ struct tp_probes {
     size_t row_count;
     uint32_t targets; /* how many there were */
     bool multi;
-    bool plain;       /* its programs are loaded */
+    bool syscalls;    /* the programs at system calls are loaded */
     bool at_syscalls; /* ... and attached */
 };
 
@@ -313,17 +313,26 @@ static void plain_omit(struct tls_bpf *skel)
     bpf_map__set_max_entries(skel->maps.entered, 1);
 }
 
-static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes, bool multi, bool plain)
+/* Which programs to load. */
+struct programs {
+    size_t ring_bytes;
+    bool multi;
+    bool syscalls; /* those at system calls */
+    bool plain;    /* ... are to look for plain HTTP */
+};
+
+static int skeleton_load(struct tls_bpf **ret_skel, const struct programs *programs)
 {
     struct tls_bpf *skel = tls_bpf__open();
     if (!skel)
         return -errno;
-    bpf_map__set_max_entries(skel->maps.data_ring, (uint32_t)ring_bytes);
-    skel->rodata->wake_bytes = ring_bytes / 16;
+    bpf_map__set_max_entries(skel->maps.data_ring, (uint32_t)programs->ring_bytes);
+    skel->rodata->wake_bytes = programs->ring_bytes / 16;
     skel->rodata->first_pid_namespace = in_first_pid_namespace();
-    if (!plain)
+    skel->rodata->plain_wanted = programs->plain;
+    if (!programs->syscalls)
         plain_omit(skel);
-    if (multi) {
+    if (programs->multi) {
         tp_multi_prepare(skel->progs.on_entry);
         tp_multi_prepare(skel->progs.on_return);
     }
@@ -338,17 +347,16 @@ static int skeleton_load(struct tls_bpf **ret_skel, size_t ring_bytes, bool mult
     return 0;
 }
 
-static int skeleton_load_fitting(struct tls_bpf **ret_skel, size_t ring_bytes, bool multi,
-                                 bool plain)
+static int skeleton_load_fitting(struct tls_bpf **ret_skel, struct programs programs)
 {
     for (;;) {
-        int err = skeleton_load(ret_skel, ring_bytes, multi, plain);
+        int err = skeleton_load(ret_skel, &programs);
         if (err != -ENOMEM && err != -EPERM)
             return err;
-        if (ring_bytes < 2 * 1024 * 1024)
+        if (programs.ring_bytes < 2 * 1024 * 1024)
             return err;
-        ring_bytes /= 4;
-        tp_debug("no room for the ring buffer: trying %zu bytes", ring_bytes);
+        programs.ring_bytes /= 4;
+        tp_debug("no room for the ring buffer: trying %zu bytes", programs.ring_bytes);
     }
 }
 
@@ -374,7 +382,7 @@ int tp_probes_attach_plain(struct tp_probes *probes)
     struct bpf_program *wanted[] = {probes->skel->progs.on_io_uring_request,
                                     probes->skel->progs.on_io_uring_sqe};
     size_t before = probes->links_len;
-    int err = probes->plain ? 0 : -EOPNOTSUPP;
+    int err = probes->syscalls ? 0 : -EOPNOTSUPP;
 
     if (probes->at_syscalls)
         return 0;
@@ -407,12 +415,16 @@ int tp_probes_open(struct tp_probes **ret_probes, const struct tp_probes_options
     p->multi = tp_feature_is_here(TP_FEATURE_MULTI, options->oldest);
     tp_debug("probes by %s%s", p->multi ? "uprobe_multi" : "perf events, one a place",
              options->oldest ? ", as on kernel " TP_KERNEL_FLOOR : "");
-    p->plain = options->plain;
-    int err = skeleton_load_fitting(&p->skel, options->ring_bytes, p->multi, p->plain);
-    if (err && err != -EPERM && p->plain) {
-        p->plain = false;
-        err = skeleton_load_fitting(&p->skel, options->ring_bytes, p->multi, false);
+    struct programs programs = {.ring_bytes = options->ring_bytes,
+                                .multi = p->multi,
+                                .syscalls = true,
+                                .plain = options->plain};
+    int err = skeleton_load_fitting(&p->skel, programs);
+    if (err && err != -EPERM) {
+        programs.syscalls = false;
+        err = skeleton_load_fitting(&p->skel, programs);
     }
+    p->syscalls = programs.syscalls;
     p->rows = err ? NULL : calloc(TP_SITE_ROWS_MAX, sizeof(*p->rows));
     if (!err && !p->rows)
         err = -ENOMEM;
@@ -564,6 +576,6 @@ void tp_probes_take_streams(struct tp_probes *probes, uint32_t pid, uint64_t bef
                             tp_stream_fn *each, void *cx)
 {
     take_tls(probes, pid, before_ns, each, cx);
-    if (probes->plain)
+    if (probes->syscalls)
         take_plain(probes, pid, before_ns, each, cx);
 }

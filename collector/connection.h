@@ -57,7 +57,7 @@ struct tp_side {
     bool had_gap;
     bool had_head;
     bool residue; /* since the last head came bytes of a message that is not followed: more may */
-    bool known;        /* which protocol it is was decided by its first bytes */
+    bool known;   /* which protocol it is was decided by its first bytes */
     uint8_t first[24]; /* those, until then */
     size_t first_len;
     struct tp_mark first_mark; /* and when they came */

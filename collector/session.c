@@ -15,6 +15,7 @@
 #include "collector/mmaps.h"
 #include "collector/processes.h"
 #include "collector/running.h"
+#include "collector/unlinked.h"
 
 #define ENDINGS_MAX 65536
 /* Processes that fork as fast as they are found. */
@@ -39,6 +40,7 @@ struct tp_session {
     struct tp_targets *targets;
     struct tp_processes *processes;
     struct tp_mmaps *mmaps;
+    struct tp_unlinked *unlinked;
     int epoll_fd;
     struct ending *endings;
     size_t endings_len, endings_cap;
@@ -91,7 +93,8 @@ static int session_parts(struct tp_session *s, const struct tp_session_options *
         return err;
     s->targets = tp_targets_new(s->probes, tp_locate, NULL, on_target, s);
     s->processes = tp_processes_new(options->tree);
-    if (!s->targets || !s->processes)
+    s->unlinked = tp_unlinked_new(s->ops->data, s->cx);
+    if (!s->targets || !s->processes || !s->unlinked)
         return -ENOMEM;
     err = epoll_add(s->epoll_fd, tp_probes_data_ring(s->probes)->fd);
     if (!err)
@@ -128,6 +131,7 @@ void tp_session_free(struct tp_session *session)
         return;
     tp_mmaps_close(session->mmaps);
     tp_targets_free(session->targets);
+    tp_unlinked_free(session->unlinked);
     tp_probes_close(session->probes);
     tp_processes_free(session->processes);
     free(session->endings);
@@ -336,6 +340,7 @@ static void ending_tell(struct tp_session *s, const struct ending *e)
     const struct tp_process_record *r = &e->record;
     const struct tp_process *process = tp_processes_find(s->processes, r->head.pid);
 
+    tp_unlinked_release(s->unlinked, r->head.pid, 0);
     tp_probes_take_streams(s->probes, r->head.pid, r->head.time_ns, s->ops->stream, s->cx);
     s->ops->gone(s->cx, r->head.pid, r->head.time_ns);
     if (r->head.type == TP_RECORD_EXIT) {
@@ -379,10 +384,14 @@ static void on_data_record(void *cx, const void *data, size_t len)
         const uint8_t *payload = r->failed ? NULL : (const uint8_t *)data + sizeof(*r);
         if (!r->failed && r->length > len - sizeof(*r))
             return;
-        s->ops->data(s->cx, r, payload,
-                     r->stack == TP_STACK_NONE ? "none" : tp_stack_name(r->stack));
+        tp_unlinked_data(s->unlinked, r, payload,
+                         r->stack == TP_STACK_NONE ? "none" : tp_stack_name(r->stack));
+    } else if (len >= sizeof(struct tp_link_record) && head->type == TP_RECORD_LINK) {
+        tp_unlinked_link(s->unlinked, data);
     } else if (len >= sizeof(struct tp_close_record) && head->type == TP_RECORD_CLOSE) {
-        s->ops->close(s->cx, data);
+        const struct tp_close_record *r = data;
+        tp_unlinked_release(s->unlinked, head->pid, r->conn);
+        s->ops->close(s->cx, r);
     }
 }
 
@@ -447,6 +456,7 @@ void tp_session_drain(struct tp_session *session)
         if (!rings_empty(session))
             nanosleep(&pause, NULL);
     }
+    tp_unlinked_release(session->unlinked, 0, 0);
     tp_probes_take_streams(session->probes, 0, UINT64_MAX, session->ops->stream, session->cx);
 }
 

@@ -11,7 +11,7 @@ def model_calls(truth):
     return [line for line in truth if line["kind"] == "call"]
 
 
-def _differences(row, line):
+def _differences(row, line, stack="openssl"):
     """What is wrong with one row, as words."""
     wrong = []
 
@@ -35,7 +35,7 @@ def _differences(row, line):
     if "provider" in line:
         expect("provider", row["provider"], line["provider"])
     if "tls" in line:
-        expect("transport.tls", row["transport"]["tls"], "openssl" if line["tls"] else "none")
+        expect("transport.tls", row["transport"]["tls"], stack if line["tls"] else "none")
     if row["outcome"] not in OUTCOMES[line["outcome"]]:
         wrong.append(f"outcome is {row['outcome']!r}, was {line['outcome']!r}")
     if line["outcome"] == "ok":
@@ -80,11 +80,11 @@ def by_call(rows, truth):
     return [(line, _differences(row, line)) for row, line in pairs] + [(line, ["not found"]) for line in missing], invented
 
 
-def exact(rows, truth):
-    """Every call found, none invented, all fields equal. Returns problems as lines of text."""
+def exact(rows, truth, stack="openssl"):
+    """Every call found, none invented, all fields equal; https was of `stack`. Returns problems as lines of text."""
     pairs, invented, missing = _pair(rows, model_calls(truth))
     problems = [f"call {line['n']} ({line['api']}, {line['model']}): " + "; ".join(wrong)
-                for row, line in pairs if (wrong := _differences(row, line))]
+                for row, line in pairs if (wrong := _differences(row, line, stack))]
     problems += [f"missing: call {n['n']} {n['api']} {n['model']} {n['path']} {n['outcome']}" for n in missing]
     problems += [f"invented: {r['api']} {r['model']} {r['path']} {r['outcome']} {r.get('usage')}" for r in invented]
     return problems
