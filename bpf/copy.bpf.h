@@ -12,6 +12,8 @@
  * wake-up costs the traced process some 20 us. Set by user space. */
 const volatile tp_u64 wake_bytes = 4 * 1024 * 1024;
 
+#define TP_PIECES_TOGETHER 16
+
 struct tp_copy {
     tp_u64 own_ids;
     tp_u64 conn;
@@ -121,6 +123,19 @@ __attribute__((noinline)) int copy_piece(struct tp_copy *copy)
     return 0;
 }
 
+/* Some pieces: a loop of a loop costs the verifier the sum of their turns, not the product. */
+__attribute__((noinline)) int copy_pieces(struct tp_copy *copy)
+{
+    if (!copy)
+        return 0;
+    for (int i = 0; i < TP_PIECES_TOGETHER; i++) {
+        if (!copy->left)
+            break;
+        copy_piece(copy);
+    }
+    return 0;
+}
+
 static __always_inline void copy_all(struct tp_copy *copy)
 {
     tp_u64 beyond = 0;
@@ -128,10 +143,10 @@ static __always_inline void copy_all(struct tp_copy *copy)
         beyond = copy->left - TP_CALL_BYTES_MAX;
         copy->left = TP_CALL_BYTES_MAX;
     }
-    for (int i = 0; i < (int)(TP_CALL_BYTES_MAX / TP_CHUNK_BYTES_MAX); i++) {
+    for (int i = 0; i < (int)(TP_CALL_BYTES_MAX / TP_CHUNK_BYTES_MAX / TP_PIECES_TOGETHER); i++) {
         if (!copy->left)
             break;
-        copy_piece(copy);
+        copy_pieces(copy);
     }
     if (beyond) {
         copy_lost(copy, TP_LOSS_TOO_LONG, beyond);
