@@ -269,7 +269,7 @@ static void event_type(struct tp_call_cx *cx, const struct tp_json_event *e)
     static const char *const ends_item[] = {"step.stop", "content.stop"};
     struct interaction *s = cx->state;
     s->whole = false;
-    s->object_seen = true;
+    s->object_seen |= e->len > 12 && memcmp(e->data, "interaction.", 12) == 0;
     if (is(e, "error"))
         cx->host->set_failed(cx->call);
     for (size_t i = 0; i < 2; i++)
@@ -348,7 +348,8 @@ static int match(const struct tp_http_view *request)
 static int shape(const struct tp_call_cx *cx)
 {
     const struct interaction *s = cx->state;
-    return s->base.usage_seen ? (s->object_seen ? 80 : 60) : s->object_seen ? 40 : 0;
+    bool counted = s->base.latest.prompt >= 0;
+    return counted ? (s->object_seen ? 80 : 60) : s->object_seen ? 40 : 0;
 }
 
 static const char *const anchors[] = {"usage", NULL};

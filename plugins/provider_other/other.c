@@ -257,14 +257,26 @@ static const struct {
     const char *unit;
     const char *host; /* part of it, where the path alone could be anybody's */
 } endpoints[] = {
-    {"/rerank", true, "rerank", NULL},          {"/audio/transcriptions", false, NULL, NULL},
-    {"/audio/translations", false, NULL, NULL}, {"/audio/speech", false, NULL, NULL},
-    {"/images/generations", false, NULL, NULL}, {"/images/edits", false, NULL, NULL},
-    {"/images/variations", false, NULL, NULL},  {"/videos/generations", false, NULL, NULL},
-    {":embedContent", true, NULL, NULL},        {":batchEmbedContents", true, NULL, NULL},
-    {"/api/embed", true, NULL, NULL},           {"/api/embeddings", true, NULL, NULL},
-    {"/ocr", false, "ocr_page", "mistral"},     {"/embed", true, NULL, "cohere"},
-    {"/chat", false, NULL, "cohere"},           {"/generate", false, NULL, "cohere"},
+    {"/rerank", true, "rerank", NULL},
+    {"/audio/transcriptions", false, NULL, NULL},
+    {"/audio/translations", false, NULL, NULL},
+    {"/audio/speech", false, NULL, NULL},
+    {"/images/generations", false, NULL, NULL},
+    {"/images/edits", false, NULL, NULL},
+    {"/images/variations", false, NULL, NULL},
+    {"/videos/generations", false, NULL, NULL},
+    {":embedContent", true, NULL, NULL},
+    {":batchEmbedContents", true, NULL, NULL},
+    {"/api/embed", true, NULL, NULL},
+    {"/api/embeddings", true, NULL, NULL},
+    {"/ocr", false, "ocr_page", "mistral"},
+    {"/embed", true, NULL, "cohere"},
+    {"/chat", false, NULL, "cohere"},
+    {"/generate", false, NULL, "cohere"},
+    {"/text-rerank", true, "rerank", NULL},
+    {"/text-embedding", true, NULL, NULL},
+    {"/multimodal-embedding", true, NULL, NULL},
+    {":predict", false, NULL, "googleapis"},
 };
 
 static int endpoint_of(const char *path, const char *host)
