@@ -5,12 +5,21 @@ import json
 
 import apis
 
-RAW = ("fetch", "undici", "net_http", "s_client", "urllib", "http.client", "curl")
+RAW = ("fetch", "undici", "node_https", "net_http", "s_client", "urllib", "http.client", "curl")
 OWN_DRIVER = ("urllib", "http.client", "curl")  # driver.py plays them
 SDKS = {"sdk_openai": (apis.CHAT, apis.RESPONSES, apis.COMPLETIONS, apis.EMBEDDINGS), "sdk_anthropic": (apis.ANTHROPIC,),
         "sdk_google": (apis.GOOGLE,), "sdk_bedrock": (apis.CONVERSE, apis.INVOKE), "sdk_ollama": (apis.OLLAMA_CHAT, apis.OLLAMA_GENERATE),
         "sdk_kin": (apis.CHAT,)}
 DIALECTS = ("deepseek", "kimi", "groq", "openrouter", "mistral", "vllm", "xai", "qwen", "glm", "doubao")
+ODD = {  # what each can bear, rare as it is
+    "fetch": (["hints"], ["extensions", "trailers"], ["members", "gzip"], ["raw", "deflate"]),
+    "undici": (["processing", "hints"], ["extensions", "trailers"], ["members", "gzip"], ["raw", "deflate"]),
+    "node_https": (["hints", "continue"], ["extensions", "trailers"], ["members", "gzip"], ["raw", "deflate"]),
+    "net_http": (["hints"], ["extensions"]),
+    "s_client": (["continue", "hints"], ["extensions", "trailers"], ["members", "gzip"], ["raw", "deflate"]),
+    "http.client": (["continue"], ["extensions", "trailers"], ["members", "gzip"], ["raw", "deflate"]),
+    "urllib": (["continue"], ["extensions", "trailers"]),
+    "curl": (["hints"], ["extensions", "trailers"])}
 STATUSES = (400, 401, 429, 500, 503, 529)
 DASHSCOPE_FORMS = ({}, {"result_format": "message"}, {"result_format": "message", "incremental_output": True},
                    {"parts": True, "incremental_output": True}, {"parts": True})
@@ -80,6 +89,11 @@ def raw(client, turn):
         for stream in (False, True):
             plan.add(apis.CHAT, stream, {"dialect": dialect, "reasoning": stream, "split": "random"}, no_usage=True)
     plan.add(apis.CHAT, True, {"dialect": "openrouter", "error_after": 4})
+    for odd in ODD[client]:
+        for api, split in ((apis.CHAT, "byte"), (apis.CONVERSE, "random"), (apis.OLLAMA_CHAT, "random")):
+            coding = {"encoding": odd[1]} if odd[-1] in ("gzip", "deflate") else {}
+            for stream in (False, True):
+                plan.add(api, stream, {"odd": odd, "framing": "chunked", "split": split, **coding}, answer_bytes=3000)
     if client not in ("urllib", "curl"):
         for api in (apis.CHAT, apis.CONVERSE, apis.OLLAMA_CHAT):
             plan.add(api, True, {"hang_after": 1}, leave=True, fresh=True)

@@ -65,6 +65,8 @@ def answer_end(data):
     head, gap, rest = data.partition(b"\r\n\r\n")
     if not gap:
         return None
+    if head.startswith(b"HTTP/1.1 1"):
+        return len(head) + 4 + after if (after := answer_end(rest)) else None
     lines = head.lower().split(b"\r\n")
     length = [int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")]
     if length:
@@ -74,12 +76,13 @@ def answer_end(data):
         end = rest.find(b"\r\n", at)
         if end < 0:
             return None
-        size = int(rest[at:end], 16)
+        size = int(rest[at:end].split(b";")[0], 16)
+        if size == 0:  # trailers, and an empty line
+            end = rest.find(b"\r\n\r\n", end)
+            return len(head) + 8 + end if end >= 0 else None
         at = end + 2 + size + 2
         if len(rest) < at:
             return None
-        if size == 0:
-            return len(head) + 4 + at
 
 
 def interactive(server, calls):

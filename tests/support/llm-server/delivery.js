@@ -42,7 +42,12 @@ class Flushing {
   }
 }
 
-function newCoder(encoding) {
+/** Each piece a gzip member of its own (RFC 1952, 2.2). */
+const membersCoder = { add: async (data) => zlib.gzipSync(data) };
+
+function newCoder(encoding, odd) {
+  if (odd.includes('members') && encoding === 'gzip') return membersCoder;
+  if (odd.includes('raw') && encoding === 'deflate') return new Flushing(zlib.createDeflateRaw()); // as some servers read RFC 9110
   switch (encoding) {
     case 'gzip': return new Flushing(zlib.createGzip());
     case 'deflate': return new Flushing(zlib.createDeflate());
@@ -101,15 +106,19 @@ class Wire {
   }
 }
 
-function frame(data, framing, last, random, split) {
+const TRAILERS = 'Server-Timing: total;dur=12\r\nX-Checksum: 17\r\n';
+
+function frame(data, framing, last, random, { split, odd = [] }) {
   if (framing !== 'chunked') return data;
   const out = [];
+  const extension = odd.includes('extensions') ? ';name="a;b";x' : '';
+  const zeros = odd.includes('extensions') ? '000' : '';
   const step = split && split !== 'none' ? random.between(1, Math.max(1, data.length)) : data.length;
   for (let at = 0; at < data.length; at += step) {
     const part = data.subarray(at, at + step);
-    out.push(Buffer.from(`${part.length.toString(16)}\r\n`), part, Buffer.from('\r\n'));
+    out.push(Buffer.from(`${zeros}${part.length.toString(16).toUpperCase()}${extension}\r\n`), part, Buffer.from('\r\n'));
   }
-  if (last) out.push(Buffer.from('0\r\n\r\n'));
+  if (last) out.push(Buffer.from(`0${extension}\r\n${odd.includes('trailers') ? TRAILERS : ''}\r\n`));
   return Buffer.concat(out);
 }
 
@@ -118,6 +127,11 @@ function headText(status, headers) {
   const lines = Object.entries(headers).map(([k, v]) => `${k}: ${v}\r\n`);
   return Buffer.from(`HTTP/1.1 ${status} ${names[status] || 'Answer'}\r\n${lines.join('')}\r\n`);
 }
+
+/** Answers that come before the answer (RFC 9110, 15.2). */
+const INTERIM = { continue: Buffer.from('HTTP/1.1 100 Continue\r\n\r\n'),
+  hints: Buffer.from('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nContent-Length: 99\r\n\r\n'),
+  processing: Buffer.from('HTTP/1.1 102 Processing\r\n\r\n') };
 
 function closed(socket) {
   return new Promise((resolve) => {
@@ -139,7 +153,7 @@ async function deliver(socket, request, status, headers, pieces, options) {
   let framing = options.framing || (pieces.length > 1 ? 'chunked' : 'length');
   if (request.version === 'HTTP/1.0' && framing === 'chunked') framing = 'close';
   if (framing === 'close') request.keep_alive = false;
-  const coder = newCoder(options.encoding);
+  const coder = newCoder(options.encoding, options.odd || []);
   const encoded = [];
   for (let i = 0; i < pieces.length; i++) {
     pieces[i].bytes = Buffer.from(pieces[i].data);
@@ -152,6 +166,7 @@ async function deliver(socket, request, status, headers, pieces, options) {
   const hangAt = options.hang_after === undefined ? -1 : Math.min(options.hang_after, pieces.length - 1);
   const cutAt = options.cut_after === undefined ? Infinity : Math.min(options.cut_after, pieces.length - 0.5);
   try {
+    for (const name of options.odd || []) if (INTERIM[name]) await wire.put(INTERIM[name]);
     await wire.put(headText(status, head));
     for (let i = 0; i < pieces.length && !bodyless; i++) {
       if (i === hangAt) {
@@ -160,7 +175,7 @@ async function deliver(socket, request, status, headers, pieces, options) {
       }
       const last = i === pieces.length - 1;
       const data = framing === 'length' ? encoded[i] : await coder.add(pieces[i].bytes, last);
-      const framed = frame(data, framing, last, wire.random, options.split);
+      const framed = frame(data, framing, last, wire.random, options);
       const room = cutAt - i;
       if (room < 1) {
         await wire.put(framed.subarray(0, Math.floor(framed.length * room)));
