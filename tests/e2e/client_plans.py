@@ -10,7 +10,7 @@ OWN_DRIVER = ("urllib", "http.client", "curl")  # driver.py plays them
 SDKS = {"sdk_openai": (apis.CHAT, apis.RESPONSES, apis.COMPLETIONS, apis.EMBEDDINGS), "sdk_anthropic": (apis.ANTHROPIC,),
         "sdk_google": (apis.GOOGLE,), "sdk_bedrock": (apis.CONVERSE, apis.INVOKE), "sdk_ollama": (apis.OLLAMA_CHAT, apis.OLLAMA_GENERATE),
         "sdk_kin": (apis.CHAT,)}
-DIALECTS = ("deepseek", "kimi", "groq", "openrouter", "mistral", "vllm", "xai", "qwen", "glm", "doubao")
+DIALECTS = ("deepseek", "kimi", "groq", "openrouter", "mistral", "vllm", "xai", "qwen", "glm", "doubao", "azure")
 ODD = {  # what each can bear, rare as it is
     "fetch": (["hints"], ["extensions", "trailers"], ["members", "gzip"], ["raw", "deflate"]),
     "undici": (["processing", "hints"], ["extensions", "trailers"], ["members", "gzip"], ["raw", "deflate"]),
@@ -113,8 +113,14 @@ def sdk(client):
                 plan.add(apis.CHAT, stream, {"dialect": dialect, "split": "random", "encoding": "accepted"})
     if client in ("sdk_openai", "sdk_anthropic"):
         plan.add(SDKS[client][0], False, loop=True)
-    if client == "sdk_anthropic":
-        plan.add(apis.ANTHROPIC, False, count=True)
+    if client == "sdk_openai":
+        for api, stream in ((apis.CHAT, False), (apis.CHAT, True), (apis.EMBEDDINGS, False)):
+            plan.add(api, stream, {"dialect": "azure"}, azure=True)
+    if client == "sdk_google":
+        for stream in (False, True):
+            plan.add(apis.GOOGLE, stream, {"usage": "mix"}, vertex=True)
+    if client in ("sdk_openai", "sdk_anthropic", "sdk_google", "sdk_ollama"):
+        plan.add(SDKS[client][0], False, listings=True)
     return plan
 
 

@@ -11,7 +11,11 @@ const messages = [{ role: 'user', content: [{ type: 'text', text: 'Hallo – 你
 await play(async (call) => {
   const options = { headers: call.headers };
   const body = { model: call.model, max_tokens: 1024, system: 'Kurz, bitte.', messages, ...(call.tools && { tools: [tool] }) };
-  if (call.count) return client.messages.countTokens({ model: call.model, messages }, options);
+  if (call.listings) {
+    await client.messages.countTokens({ model: call.model, messages }, options);
+    await client.messages.batches.create({ requests: [{ custom_id: '1', params: body }] }, options);
+    return client.models.list({}, options);
+  }
   if (call.loop) {
     const first = await client.messages.create({ ...body, tools: [tool] }, options);
     const results = first.content.filter((part) => part.type === 'tool_use')

@@ -9,6 +9,7 @@ const tool = { type: 'function', function: { name: 'read_file', description: 'Re
 await play(async (call) => {
   const client = new Ollama({ host: origin, headers: call.headers });
   const { model, stream } = call;
+  if (call.listings) return [await client.list(), await client.ps(), await client.show({ model })];
   const said = call.api === 'ollama.chat'
     ? await client.chat({ model, stream, messages: [{ role: 'user', content: 'Hallo – 你好' }], ...(call.tools && { tools: [tool] }) })
     : await client.generate({ model, stream, prompt: 'Hallo – 你好' });

@@ -2,8 +2,9 @@
 // OpenAI's own SDK: chat, responses, completions, embeddings, its helpers for streams and tools, its retries.
 import { drain, fromCache, origin, play } from './play.mjs';
 
-const { OpenAI } = fromCache('openai');
+const { OpenAI, AzureOpenAI } = fromCache('openai');
 const client = new OpenAI({ apiKey: 'dummy', baseURL: `${origin}/v1`, maxRetries: 2 });
+const azure = new AzureOpenAI({ apiKey: 'dummy', endpoint: origin, apiVersion: '2024-10-21' });
 const schema = { type: 'object', properties: { path: { type: 'string' } }, required: ['path'] };
 const named = { name: 'read_file', description: 'Reads a file', parameters: schema };
 const messages = [{ role: 'system', content: 'Kurz, bitte.' }, { role: 'user', content: 'Hallo – 你好' }];
@@ -43,4 +44,22 @@ async function loop(call, options) {
   await client.chat.completions.create({ model: call.model, messages: [...messages, message, ...results], tools }, options);
 }
 
-await play((call) => (call.loop ? loop : WAYS[call.api])(call, { headers: call.headers }));
+async function onAzure(call, options) {
+  const body = { model: call.model, messages };
+  if (call.api === 'openai.embeddings') return azure.embeddings.create({ model: call.model, input: 'eins' }, options);
+  if (!call.stream) return azure.chat.completions.create(body, options);
+  return drain(await azure.chat.completions.create({ ...body, stream: true, stream_options: { include_usage: true } }, options), call);
+}
+
+/** What is no model call, though some of it answers like one. */
+async function listings(call, options) {
+  await client.models.list(options);
+  await client.responses.retrieve('resp_1', {}, options);
+  await client.responses.cancel('resp_1', options);
+  await client.chat.completions.update('chatcmpl-1', { metadata: { seen: 'yes' } }, options);
+  await client.moderations.create({ input: 'Hallo' }, options);
+  await client.files.list({}, options);
+}
+
+const way = (call) => [call.loop && loop, call.azure && onAzure, call.listings && listings, WAYS[call.api]].find(Boolean);
+await play((call) => way(call)(call, { headers: call.headers }));

@@ -28,6 +28,8 @@ function parseArguments(argv) {
 
 const unixNs = () => (BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n).toString();
 
+const SAID = { id: 'said_1', model: 'scripted', usage: { input_tokens: 5, output_tokens: 7, total_tokens: 12 } };
+
 /** Endpoints that a client may ask and that are no model calls: [method, path, answer]. */
 const LISTINGS = [
   ['POST', /\/messages\/count_tokens$/, { input_tokens: 4711 }],
@@ -37,6 +39,18 @@ const LISTINGS = [
   ['GET', /\/models$/, { object: 'list', has_more: false, data: [{ id: 'scripted', object: 'model', type: 'model', owned_by: 'test' }] }],
   ['GET', /\/models\/[^/]+$/, { id: 'scripted', object: 'model', owned_by: 'test' }],
   ['GET', /^\/$/, { ok: true }],
+  // What was answered before, asked for again: its usage is no new one.
+  ['GET', /\/responses\/[^/]+$/, { ...SAID, object: 'response', status: 'completed', output: [] }],
+  ['POST', /\/responses\/[^/]+\/cancel$/, { ...SAID, object: 'response', status: 'cancelled', output: [] }],
+  ['POST', /\/chat\/completions\/[^/]+$/, { ...SAID, object: 'chat.completion', choices: [{ index: 0, finish_reason: 'stop',
+    message: { role: 'assistant', content: 'ja' } }], usage: { prompt_tokens: 5, completion_tokens: 7, total_tokens: 12 } }],
+  ['POST', /\/moderations$/, { id: 'modr-1', model: 'omni-moderation-latest', results: [] }],
+  ['GET', /\/(files|batches)$/, { object: 'list', has_more: false, data: [] }],
+  ['POST', /\/messages\/batches$/, { id: 'msgbatch_1', type: 'message_batch', processing_status: 'in_progress',
+    request_counts: { processing: 1, succeeded: 0, errored: 0, canceled: 0, expired: 0 } }],
+  ['GET', /\/api\/(tags|ps)$/, { models: [] }],
+  ['POST', /\/api\/show$/, { modelfile: '# x', details: { family: 'llama' }, model_info: {}, capabilities: ['completion'] }],
+  ['POST', /\/tokenize$/, { tokens: [1, 2, 3] }],
 ];
 
 function readScript(request) {

@@ -117,6 +117,7 @@ function answer(call, content, random, options) {
   const pieces = all.map((delta) => ({ data: chunk([{ index: 0, delta, finish_reason: null }], none) }));
   if (dialect && dialect.place === 'every' && sent) running(pieces, chunk, all, sent, options);
   pieces.splice(1, 0, { data: `${(dialect && dialect.comment) || ': keep-alive'}${eol}${eol}` });
+  if (dialect && dialect.first) pieces.unshift({ data: event('', dialect.first, eol) });
   pieces.push(...endings(chunk, stop_reason, sent, none, options, random), { data: event('', '[DONE]', eol) });
   return { pieces, stop_reason, response_id: base.id };
 }

@@ -14,6 +14,10 @@ const both = (n) => ({ ...cached(n), reasoning_output_tokens: n.reasoning });
 const details = (n) => ({ prompt_tokens_details: { cached_tokens: n.read }, completion_tokens_details: { reasoning_tokens: n.reasoning } });
 
 module.exports = {
+  azure: { place: 'after', // learn.microsoft.com/azure/ai-services/openai: the first chunk tells of the prompt's filters and names no model
+    first: { id: '', object: '', created: 0, model: '', choices: [], prompt_filter_results: [{ prompt_index: 0,
+      content_filter_results: { hate: { filtered: false, severity: 'safe' } } }] },
+    usage: (n) => tell({ ...total(base(n)), ...details(n) }, meaning(n, both(n))) },
   deepseek: { place: 'finish', comment: ': keep-alive', // api-docs.deepseek.com
     usage: (n) => tell({ ...total(base(n)), ...details(n), prompt_cache_hit_tokens: n.read, prompt_cache_miss_tokens: n.uncached }, meaning(n, both(n))) },
   kimi: { place: 'choice', // platform.moonshot.ai/docs
