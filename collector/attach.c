@@ -488,14 +488,30 @@ bool tp_probes_watches(const struct tp_probes *probes, uint32_t pid)
     return bpf_map_lookup_elem(bpf_map__fd(probes->skel->maps.watched), &pid, &root) == 0;
 }
 
-size_t tp_probes_watched_count(const struct tp_probes *probes)
+void tp_probes_each_watched(const struct tp_probes *probes, void (*each)(void *cx, uint32_t pid),
+                            void *cx)
 {
     int fd = bpf_map__fd(probes->skel->maps.watched);
-    size_t count = 0;
-    uint32_t pid;
+    uint32_t pid, next;
+    int more = bpf_map_get_next_key(fd, NULL, &pid) == 0;
 
-    for (uint32_t *at = NULL; bpf_map_get_next_key(fd, at, &pid) == 0; at = &pid)
-        count++;
+    for (; more; pid = next) {
+        more = bpf_map_get_next_key(fd, &pid, &next) == 0;
+        each(cx, pid);
+    }
+}
+
+static void count_one(void *cx, uint32_t pid)
+{
+    (void)pid;
+    ++*(size_t *)cx;
+}
+
+size_t tp_probes_watched_count(const struct tp_probes *probes)
+{
+    size_t count = 0;
+
+    tp_probes_each_watched(probes, count_one, &count);
     return count;
 }
 

@@ -55,6 +55,9 @@ int tp_probes_watch(struct tp_probes *probes, uint32_t pid);
 bool tp_probes_watches(const struct tp_probes *probes, uint32_t pid);
 /* No longer; what it forked before stays. */
 void tp_probes_unwatch(struct tp_probes *probes, uint32_t pid);
+/* Each that is watched now, in no order. */
+void tp_probes_each_watched(const struct tp_probes *probes, void (*each)(void *cx, uint32_t pid),
+                            void *cx);
 /* How many processes are watched now. */
 size_t tp_probes_watched_count(const struct tp_probes *probes);
 

@@ -31,7 +31,7 @@ struct tp_start_facts {
     uint64_t ring_bytes;
     bool content;
     bool sees_mappings;
-    uint32_t features; /* as tp_session_features() */
+    uint32_t features; /* as tp_probes_features() */
     bool oldest_kernel;
 };
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Who the recording is for: the user who called sudo, else oneself. And whether this process may
- * probe.
+ * Who the recording is for: the user who called sudo, else oneself.
  */
 #ifndef TP_IDENTITY_H
 #define TP_IDENTITY_H
@@ -27,13 +26,11 @@ int tp_identity_get(struct tp_identity *ret_identity);
 void tp_identity_files_begin(const struct tp_identity *identity);
 void tp_identity_files_end(const struct tp_identity *identity);
 
-/* In a child: becomes that user for good, groups and environment included. 0 or negative errno. */
-int tp_identity_become(const struct tp_identity *identity);
+/* Becomes that user for good, groups included; does nothing where nothing is switched. 0 or
+ * negative errno. */
+int tp_identity_switch(const struct tp_identity *identity);
 
-/* Which capabilities that probing needs are missing: "CAP_BPF and CAP_PERFMON", or NULL if none.
- * Static. */
-const char *tp_privilege_missing(void);
-/* CAP_SYS_PTRACE is there: the mappings of other users' processes can be opened. */
-bool tp_privilege_sees_others(void);
+/* In a child: the same, and its environment says so. 0 or negative errno. */
+int tp_identity_become(const struct tp_identity *identity);
 
 #endif

@@ -10,9 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collector/identity.h"
-#include "collector/locate.h"
 #include "collector/mmaps.h"
+#include "collector/privilege.h"
 
 #define VERDICTS_MAX 8192
 
@@ -31,6 +30,7 @@ struct verdict {
 };
 
 struct tp_inspector {
+    struct tp_locator *locator;
     struct verdict *verdict;
     size_t count;
 };
@@ -53,11 +53,12 @@ static const struct {
                          {"libwolfssl.so", "wolfssl"},
                          {"libs2n.so", "s2n"}};
 
-struct tp_inspector *tp_inspector_new(void)
+struct tp_inspector *tp_inspector_new(struct tp_locator *locator)
 {
     struct tp_inspector *in = calloc(1, sizeof(*in));
     if (!in)
         return NULL;
+    in->locator = locator;
     in->verdict = calloc(VERDICTS_MAX, sizeof(*in->verdict));
     if (in->verdict)
         return in;
@@ -85,7 +86,7 @@ static void opine(struct verdict *v, const char *stack, int confidence, const ch
     v->count++;
 }
 
-static void judge_foreign(int fd, const char *name, struct verdict *v)
+static void judge_foreign(struct tp_inspector *in, int fd, const char *name, struct verdict *v)
 {
     for (size_t i = 0; i < sizeof(foreign_libraries) / sizeof(foreign_libraries[0]); i++) {
         const char *prefix = foreign_libraries[i].prefix;
@@ -95,21 +96,24 @@ static void judge_foreign(int fd, const char *name, struct verdict *v)
         return;
     }
     if (!strstr(name, ".so"))
-        opine(v, tp_trace_stack(tp_trace_search(fd)), 50,
+        opine(v, tp_trace_stack(tp_locator_trace(in->locator, fd)), 50,
               "inside the executable, without symbols to find it by");
 }
 
-static void judge(int fd, const char *name, struct verdict *v)
+static void judge(struct tp_inspector *in, int fd, const char *name, struct verdict *v)
 {
     struct tp_location *location = calloc(1, sizeof(*location));
 
-    if (location && tp_locate(NULL, fd, name, location) == 0) {
+    int err = location ? tp_locator_locate(in->locator, fd, name, location) : -ENOMEM;
+    if (err == -ECANCELED) {
+        opine(v, "unknown", 0, location->why);
+    } else if (!err) {
         for (uint32_t i = 0; i < location->found_count; i++) {
             const struct tp_found *f = &location->found[i];
             opine(v, tp_stack_name((uint16_t)f->stack), f->at.confidence, f->at.reason);
         }
         if (location->found_count == 0)
-            judge_foreign(fd, name, v);
+            judge_foreign(in, fd, name, v);
     }
     free(location);
 }
@@ -126,7 +130,7 @@ static const struct verdict *verdict_of(struct tp_inspector *in, const struct tp
         return NULL;
     struct verdict *v = &in->verdict[in->count++];
     *v = (struct verdict){.device = m->device, .inode = m->inode};
-    judge(fd, name, v);
+    judge(in, fd, name, v);
     close(fd);
     return v;
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "collector/locator.h"
+
 struct tp_inspector;
 
 struct tp_finding {
@@ -20,7 +22,8 @@ struct tp_finding {
     const char *reason; /* why not; NULL where attachable */
 };
 
-struct tp_inspector *tp_inspector_new(void);
+/* `locator` looks into the files. NULL without memory. */
+struct tp_inspector *tp_inspector_new(struct tp_locator *locator);
 void tp_inspector_free(struct tp_inspector *inspector);
 
 /* Each finding in what pid has mapped; one without a file where that may not be read. Returns how

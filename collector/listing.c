@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "collector/features.h"
-#include "collector/identity.h"
 #include "collector/inspect.h"
 #include "collector/options.h"
+#include "collector/privilege.h"
 #include "collector/running.h"
 #include "common/log.h"
 
@@ -130,7 +130,8 @@ static void list_process(void *cx, const struct tp_running *running)
 {
     struct listing *l = cx;
 
-    if (running->kernel || running->pid == (uint32_t)getpid())
+    if (running->kernel || running->pid == (uint32_t)getpid() ||
+        running->parent_pid == (uint32_t)getpid())
         return;
     memcpy(l->comm, running->comm, sizeof(l->comm));
     size_t found = tp_inspector_process(l->inspector, running->pid, on_finding, l);
@@ -196,6 +197,38 @@ static int list_kernel(const struct listing *l)
     return status;
 }
 
+/* 0, or the exit status to leave with. */
+static int list(struct listing *l)
+{
+    const struct tp_identity self = {.uid = getuid(), .gid = getgid()};
+    const struct tp_locator_options looking = {.identity = &self};
+    struct tp_locator *locator;
+    int status = 0;
+
+    int err = tp_locator_new(&locator, &looking);
+    if (err) {
+        tp_error("the locator cannot be started: %s", strerror(-err));
+        return EXIT_BAD;
+    }
+    l->inspector = tp_inspector_new(locator);
+    if (!l->inspector) {
+        tp_error("out of memory; close something and try again");
+        status = EXIT_BAD;
+    } else {
+        if (l->json)
+            putchar('[');
+        if (l->pid_count > 0)
+            status = list_named(l);
+        else
+            tp_running_each(list_process, l);
+        if (l->json)
+            puts("]");
+    }
+    tp_inspector_free(l->inspector);
+    tp_locator_free(locator);
+    return status;
+}
+
 int tp_targets_main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -204,7 +237,6 @@ int tp_targets_main(int argc, char **argv)
         .doc = "Tells for each process which TLS stacks it has mapped, and whether tokprof can "
                "attach to them or why not."};
     static struct listing l;
-    int status = 0;
 
     argp_err_exit_status = EXIT_BAD;
     if (argp_parse(&argp, argc, argv, 0, NULL, &l))
@@ -218,19 +250,5 @@ int tp_targets_main(int argc, char **argv)
         tp_warn("probing needs %s; run it with sudo", l.missing);
     if (l.kernel)
         return list_kernel(&l);
-    l.inspector = tp_inspector_new();
-    if (!l.inspector) {
-        tp_error("out of memory; close something and try again");
-        return EXIT_BAD;
-    }
-    if (l.json)
-        putchar('[');
-    if (l.pid_count > 0)
-        status = list_named(&l);
-    else
-        tp_running_each(list_process, &l);
-    if (l.json)
-        puts("]");
-    tp_inspector_free(l.inspector);
-    return status;
+    return list(&l);
 }

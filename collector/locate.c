@@ -131,6 +131,17 @@ static bool is_hex_text(const char *text, size_t size)
     return n < size && strspn(text, "0123456789abcdef") == n;
 }
 
+static bool is_plain_text(const char *text, size_t size)
+{
+    size_t n = strnlen(text, size);
+
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] < ' ' || text[i] > '~')
+            return false;
+    }
+    return n < size;
+}
+
 static bool value_sound(const struct tp_tls_value *v)
 {
     return v->loads <= 2 && v->base < TP_BASE_REGISTER + 64;
@@ -146,14 +157,14 @@ static bool site_sound(const struct tp_tls_site *s, uint64_t file_bytes)
         if (!value_sound(values[i]))
             return false;
     return s->kind < TP_TLS_SITE_KINDS && s->result < TP_TLS_RESULTS &&
-           s->file_offset < file_bytes && strnlen(s->name, sizeof(s->name)) < sizeof(s->name);
+           s->file_offset < file_bytes && is_plain_text(s->name, sizeof(s->name));
 }
 
 static bool found_sound(const struct tp_found *f, uint64_t file_bytes)
 {
     if (f->stack < 0 || !tls_plugin((size_t)f->stack) || f->at.confidence < 0 ||
         f->at.confidence > 100 || f->at.count > TP_TLS_SITES_MAX ||
-        strnlen(f->at.reason, sizeof(f->at.reason)) == sizeof(f->at.reason))
+        !is_plain_text(f->at.reason, sizeof(f->at.reason)))
         return false;
     for (uint32_t i = 0; i < f->at.count; i++)
         if (!site_sound(&f->at.sites[i], file_bytes))
@@ -164,7 +175,7 @@ static bool found_sound(const struct tp_found *f, uint64_t file_bytes)
 bool tp_location_sound(const struct tp_location *location, uint64_t file_bytes)
 {
     if (location->found_count > TP_STACKS_MAX ||
-        !is_hex_text(location->build_id, sizeof(location->build_id)))
+        !is_hex_text(location->build_id, sizeof(location->build_id)) || location->why[0])
         return false;
     for (uint32_t i = 0; i < location->found_count; i++)
         if (!found_sound(&location->found[i], file_bytes))

@@ -13,6 +13,7 @@
 
 #include "collector/elf.h"
 
+#define TP_WHY_BYTES_MAX 120
 /* Stacks of one file. */
 #define TP_STACKS_MAX 6
 
@@ -27,11 +28,13 @@ struct tp_found {
 struct tp_location {
     uint32_t found_count; /* 0: the file has no stack that a plugin knows */
     char build_id[TP_BUILD_ID_HEX_MAX];
+    char why[TP_WHY_BYTES_MAX]; /* nobody could look: how that came, for people; else "" */
     struct tp_found found[TP_STACKS_MAX];
 };
 
 /* How a look is had. `name` is for messages. 0; -ENOEXEC: no ELF of this machine; -ECANCELED: the
- * process that looked did not survive it; or negative errno. */
+ * process that looked did not survive it, which ret_location->why says; -ESHUTDOWN: nobody is left
+ * to look; or negative errno. */
 typedef int tp_locate_fn(void *cx, int fd, const char *name, struct tp_location *ret_location);
 
 /* In this very process; cx is not used. */

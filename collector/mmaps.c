@@ -269,37 +269,61 @@ void tp_mmaps_of_process(uint32_t pid, uint64_t time_ns, tp_mapping_fn *each, vo
     fclose(f);
 }
 
+static int open_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return fd < 0 ? -errno : fd;
+}
+
 static bool same_inode(int fd, const struct tp_mapping *m)
 {
     struct stat st;
     return fstat(fd, &st) == 0 && st.st_ino == m->inode;
 }
 
-/* First as the process sees the path; if that is another file by now (replaced, unlinked, or in a
- * mount namespace that is gone), by the mapping itself, which needs CAP_SYS_PTRACE or
- * CAP_CHECKPOINT_RESTORE; last by our own view of the path, for a process that is gone already. */
+static int open_same(const char *path, const struct tp_mapping *m)
+{
+    int fd = open_file(path);
+
+    if (fd < 0 || same_inode(fd, m))
+        return fd;
+    close(fd);
+    return -ESTALE;
+}
+
+/* By the mapping itself, which needs CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN (proc(5)); else by the
+ * process's program, if that is the mapped file. */
+static int open_by_process(const struct tp_mapping *m)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/map_files/%" PRIx64 "-%" PRIx64, m->pid,
+             m->start, m->end);
+    int fd = open_file(path);
+    if (fd >= 0)
+        return fd;
+    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/exe", m->pid);
+    return open_same(path, m);
+}
+
+/* First as the process sees the path. That may be another file by now (replaced, unlinked, or in a
+ * mount namespace that is gone), or behind another user's closed directory: then by the process;
+ * last by our own view of the path, for a process that is gone already. Another inode alone proves
+ * nothing, for some file systems tell two numbers. */
 int tp_mapping_open(const struct tp_mapping *m)
 {
     char path[4200];
-    const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
     snprintf(path, sizeof(path), "/proc/%" PRIu32 "/root%s", m->pid, m->path);
-    int fd = open(path, flags);
-    if (fd >= 0 && same_inode(fd, m))
-        return fd;
-    snprintf(path, sizeof(path), "/proc/%" PRIu32 "/map_files/%" PRIx64 "-%" PRIx64, m->pid,
-             m->start, m->end);
-    int by_mapping = open(path, flags);
-    if (by_mapping < 0 && fd < 0) {
-        by_mapping = open(m->path, flags);
-        if (by_mapping >= 0 && !same_inode(by_mapping, m)) {
-            close(by_mapping);
-            by_mapping = -1;
-        }
-    }
-    if (by_mapping < 0)
-        return fd;
-    if (fd >= 0)
-        close(fd);
-    return by_mapping;
+    int as_seen = open_file(path);
+    if (as_seen >= 0 && same_inode(as_seen, m))
+        return as_seen;
+    int fd = open_by_process(m);
+    if (fd < 0 && as_seen < 0)
+        fd = open_same(m->path, m);
+    if (fd < 0)
+        return as_seen;
+    if (as_seen >= 0)
+        close(as_seen);
+    return fd;
 }

@@ -33,7 +33,7 @@ uint64_t tp_mmaps_read(struct tp_mmaps *mmaps, tp_mapping_fn *each, void *cx);
 /* The executable file mappings that pid has now, from /proc/PID/maps; time_ns is passed on. */
 void tp_mmaps_of_process(uint32_t pid, uint64_t time_ns, tp_mapping_fn *each, void *cx);
 
-/* Opens the file that is mapped. Its descriptor, or -1. */
+/* Opens the file that is mapped. Its descriptor, or negative errno. */
 int tp_mapping_open(const struct tp_mapping *mapping);
 
 #endif

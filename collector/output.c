@@ -14,6 +14,11 @@
 
 #define USES_MAX 16 /* tools of one call */
 
+static bool is_stdout(const char *path)
+{
+    return strcmp(path, "-") == 0;
+}
+
 static int open_stdout(void)
 {
     if (isatty(STDOUT_FILENO)) {
@@ -49,10 +54,12 @@ static int open_file(const char *path, const struct tp_identity *user)
     return err ? err : fd;
 }
 
-static void load_prices(struct tp_output *o, const struct tp_identity *user)
+void tp_output_init(struct tp_output *output, const struct tp_identity *user)
 {
+    struct tp_output *o = output;
     char path[4352];
 
+    memset(o, 0, sizeof(*o));
     tp_identity_files_begin(user);
     int has_own = tp_prices_path(path, sizeof(path), user->home) == 1;
     int err = tp_prices_load(&o->prices, has_own ? path : NULL);
@@ -65,21 +72,15 @@ static void load_prices(struct tp_output *o, const struct tp_identity *user)
         o->prices = NULL;
 }
 
-int tp_output_open(struct tp_output *output, const char *path, const struct tp_identity *user)
+int tp_output_open(const char *path, const struct tp_identity *user)
 {
-    bool bare = strcmp(path, "-") == 0;
+    return is_stdout(path) ? open_stdout() : open_file(path, user);
+}
 
-    memset(output, 0, sizeof(*output));
-    int fd = bare ? open_stdout() : open_file(path, user);
-    if (fd < 0)
-        return fd;
-    int err = tp_tokrec_writer_new(&output->writer, fd, bare ? TP_TOKREC_STREAM : TP_TOKREC_FILE);
-    if (err) {
-        tp_error("%s: cannot be written: %s", path, strerror(-err));
-        return err;
-    }
-    load_prices(output, user);
-    return 0;
+int tp_output_begin(struct tp_output *output, int fd, const char *path)
+{
+    return tp_tokrec_writer_new(&output->writer, fd,
+                                is_stdout(path) ? TP_TOKREC_STREAM : TP_TOKREC_FILE);
 }
 
 int tp_output_close(struct tp_output *output)

@@ -23,8 +23,14 @@ struct tp_output {
 };
 
 /* Opens `path` ("-": standard output) as the user; an existing recording is kept as path.old.
- * Reports what goes wrong. 0 or negative errno. */
-int tp_output_open(struct tp_output *output, const char *path, const struct tp_identity *user);
+ * Reports what goes wrong. The descriptor, or negative errno. */
+int tp_output_open(const char *path, const struct tp_identity *user);
+
+/* Loads the prices, the user's own or those built in. */
+void tp_output_init(struct tp_output *output, const struct tp_identity *user);
+/* Writes what opens a recording to fd, which becomes the output's; `path` as it was opened. 0 or
+ * negative errno. */
+int tp_output_begin(struct tp_output *output, int fd, const char *path);
 /* Ends and closes it; again is fine. 0, or the first error that writing ever met. */
 int tp_output_close(struct tp_output *output);
 

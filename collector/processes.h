@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The table of watched processes, kept from fork, exec and exit records and /proc. A process stays
- * until it is dropped, so that its last bytes still find it.
+ * The table of watched processes, kept from fork, exec and exit records. A process stays until it
+ * is dropped, so that its last bytes still find it.
  */
 #ifndef TP_PROCESSES_H
 #define TP_PROCESSES_H
@@ -22,7 +22,7 @@ struct tp_process *tp_processes_fork(struct tp_processes *processes,
                                      const struct tp_process_record *record);
 /* It runs another program now: comm and program are renewed. NULL past the ceiling. */
 struct tp_process *tp_processes_exec(struct tp_processes *processes,
-                                     const struct tp_process_record *record);
+                                     const struct tp_process_record *record, const char *program);
 /* Forgets it. */
 void tp_processes_drop(struct tp_processes *processes, uint32_t pid);
 
@@ -32,9 +32,5 @@ struct tp_process_source tp_processes_source(struct tp_processes *processes);
 /* Each in the table, in no order. */
 void tp_processes_each(const struct tp_processes *processes,
                        void (*each)(void *cx, const struct tp_process *process), void *cx);
-
-/* The program that a command line stands for: the script where `exe` is an interpreter, else `exe`;
- * base names only. cmdline: NUL-separated, as in /proc/PID/cmdline, and need not end in a NUL. */
-void tp_program_name(const char *exe, const char *cmdline, size_t n, char ret_name[64]);
 
 #endif

@@ -21,6 +21,8 @@ int tp_ring_init(struct tp_ring *ring, int fd, size_t bytes)
         munmap(consumer, page);
         return err;
     }
+    madvise(consumer, page, MADV_DONTFORK); /* no child has business in here */
+    madvise(rest, page + 2 * bytes, MADV_DONTFORK);
     *ring = (struct tp_ring){.fd = fd,
                              .bytes = bytes,
                              .consumer = consumer,

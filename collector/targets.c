@@ -30,6 +30,7 @@ struct tp_targets {
     void *cx;
     struct seen_file *seen;
     size_t seen_count;
+    bool nobody_looks; /* and that was told */
 };
 
 /* A file that is being looked at. */
@@ -155,10 +156,9 @@ static const char *attach_error(int err)
 }
 
 /* A file that killed its reader is told, whatever is in it. */
-static const char *locate_error(int err)
+static const char *locate_error(int err, const struct tp_location *location)
 {
-    return err == -ECANCELED ? "the process that looked into it did not survive that"
-                             : strerror(-err);
+    return location->why[0] ? location->why : strerror(-err);
 }
 
 static void tell(struct tp_targets *t, const struct candidate *c, struct tp_target *target)
@@ -170,6 +170,18 @@ static void tell(struct tp_targets *t, const struct candidate *c, struct tp_targ
         target->late_ns = now > c->mapped_ns ? now - c->mapped_ns : 1;
     }
     t->each(t->cx, target);
+}
+
+/* Once: what is mapped after that is most often no target. */
+static void tell_nobody_looks(struct tp_targets *t, const struct candidate *c)
+{
+    struct tp_target target = {
+        .stack = "unknown",
+        .error = "no locator is left, neither for this file nor for those that come after it"};
+
+    if (!t->nobody_looks)
+        tell(t, c, &target);
+    t->nobody_looks = true;
 }
 
 static bool attach_found(struct tp_targets *t, const struct candidate *c,
@@ -195,9 +207,13 @@ static bool look_inside(struct tp_targets *t, const struct candidate *c)
     struct tp_location *location = calloc(1, sizeof(*location));
     bool probed = false;
 
-    int err = location ? t->locate(t->locate_cx, c->fd, c->name, location) : -ENOMEM;
-    if (err && err != -ENOEXEC) {
-        struct tp_target target = {.stack = "unknown", .error = locate_error(err)};
+    if (!location)
+        return false;
+    int err = t->locate(t->locate_cx, c->fd, c->name, location);
+    if (err == -ESHUTDOWN) {
+        tell_nobody_looks(t, c);
+    } else if (err && err != -ENOEXEC && err != -EINTR) {
+        struct tp_target target = {.stack = "unknown", .error = locate_error(err, location)};
         tell(t, c, &target);
     }
     for (uint32_t i = 0; !err && i < location->found_count; i++)
@@ -217,6 +233,30 @@ static void look_at(struct tp_targets *t, const struct candidate *c)
     if (!f || known)
         return;
     f->probed = look_inside(t, c);
+}
+
+/* Of files that cannot be opened, those with such names are worth a word. */
+static bool may_be_tls(const char *name)
+{
+    static const char *const parts[] = {"libssl", "boringssl", "gnutls", "libnode"};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (strstr(name, parts[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Told once for each file. */
+static void refuse_closed(struct tp_targets *t, const struct candidate *c,
+                          const struct tp_mapping *mapping)
+{
+    const struct stat st = {.st_dev = mapping->device, .st_ino = mapping->inode};
+    struct tp_target target = {.stack = "unknown", .error = strerror(-c->fd)};
+    bool known;
+
+    if (remember(t, &st, &known) && !known)
+        tell(t, c, &target);
 }
 
 int tp_targets_add_path(struct tp_targets *targets, const char *path)
@@ -241,8 +281,10 @@ void tp_targets_add_mapping(struct tp_targets *targets, const struct tp_mapping 
     if (is_probed(targets, mapping->device, mapping->inode))
         return;
     c.fd = tp_mapping_open(mapping);
-    if (c.fd < 0)
-        return;
-    look_at(targets, &c);
-    close(c.fd);
+    if (c.fd >= 0) {
+        look_at(targets, &c);
+        close(c.fd);
+    } else if ((c.fd == -EACCES || c.fd == -EPERM) && may_be_tls(c.name)) {
+        refuse_closed(targets, &c, mapping);
+    }
 }

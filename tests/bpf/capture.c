@@ -12,7 +12,9 @@
 #include "collector/features.h"
 #include "collector/launch.h"
 #include "collector/prescan.h"
+#include "collector/privilege.h"
 #include "collector/session.h"
+#include "collector/watcher.h"
 
 #define PERIOD 65521u
 #define STREAMS_MAX 4096
@@ -24,6 +26,7 @@ struct stream {
 
 struct run {
     struct capture *c;
+    struct tp_watcher *watcher;
     struct tp_session *session;
     struct stream stream[STREAMS_MAX];
     size_t streams;
@@ -144,9 +147,51 @@ static const struct tp_session_ops session_ops = {
     .stream = on_stream,
     .gone = on_gone,
     .process = on_process,
-    .target = on_target,
     .missing = on_missing,
 };
+
+static void on_joined(void *cx, const struct tp_process_record *record, const char *program)
+{
+    tp_session_joined(((struct run *)cx)->session, record, program);
+}
+
+static const struct tp_watcher_ops watcher_ops = {
+    .target = on_target,
+    .missing = on_missing,
+    .joined = on_joined,
+};
+
+/* What tokprof's parser asks its attacher: here they are one process. */
+static void ask_program(void *cx, const struct tp_process_record *record,
+                        char ret_name[TP_PROGRAM_BYTES])
+{
+    tp_watcher_program(((struct run *)cx)->watcher, record->head.pid, record->comm, ret_name);
+}
+
+static void ask_streams(void *cx, uint32_t pid, uint64_t before_ns, tp_stream_fn *each,
+                        void *each_cx)
+{
+    tp_probes_take_streams(tp_watcher_probes(((struct run *)cx)->watcher), pid, before_ns, each,
+                           each_cx);
+}
+
+static int open_both(struct run *r, size_t ring_bytes)
+{
+    struct tp_watcher_options watched = {.ring_bytes = ring_bytes, .locate = tp_locate};
+    int err = tp_features_from_environment(&watched.oldest);
+
+    if (!err)
+        err = tp_watcher_new(&r->watcher, &watched, &watcher_ops, r);
+
+    if (err)
+        return err;
+    const struct tp_session_options read = {
+        .data = tp_probes_data_ring(tp_watcher_probes(r->watcher)),
+        .process = tp_probes_process_ring(tp_watcher_probes(r->watcher)),
+        .tree = "0123456789abcdef",
+        .asks = {.cx = r, .program = ask_program, .take_streams = ask_streams}};
+    return tp_session_new(&r->session, &read, &session_ops, r);
+}
 
 const char *capture_problem(void)
 {
@@ -182,7 +227,7 @@ const char *capture_certificate(void)
 
 static void add_candidate(void *cx, const char *path)
 {
-    tp_targets_add_path(tp_session_targets(((struct run *)cx)->session), path);
+    tp_targets_add_path(tp_watcher_targets(((struct run *)cx)->watcher), path);
 }
 
 static int run_command(struct run *r, struct tp_launch *launch, char *const *argv, bool prescan)
@@ -191,17 +236,19 @@ static int run_command(struct run *r, struct tp_launch *launch, char *const *arg
 
     int err = tp_launch_start(launch, argv, &self, true);
     if (!err)
-        err = tp_session_watch(r->session, (uint32_t)launch->pid);
+        err = tp_watcher_watch(r->watcher, (uint32_t)launch->pid);
     const struct tp_prescan_ops ops = {.cx = r, .read = tp_words_read, .file = add_candidate};
     if (!err && prescan)
         tp_prescan(argv, &ops);
     if (!err)
         err = tp_launch_go(launch);
     while (!err && !launch->reaped) {
-        struct pollfd fds[2] = {{.fd = tp_session_fd(r->session), .events = POLLIN},
+        struct pollfd fds[3] = {{.fd = tp_session_fd(r->session), .events = POLLIN},
+                                {.fd = tp_watcher_fd(r->watcher), .events = POLLIN},
                                 {.fd = launch->signal_fd, .events = POLLIN}};
-        poll(fds, 2, 10);
+        poll(fds, 3, 10);
         tp_launch_on_signal(launch);
+        tp_watcher_poll(r->watcher);
         tp_session_poll(r->session);
     }
     return err;
@@ -209,7 +256,6 @@ static int run_command(struct run *r, struct tp_launch *launch, char *const *arg
 
 int capture_run(struct capture *ret_capture, char *const *argv, size_t ring_bytes, bool prescan)
 {
-    struct tp_session_options options = {.ring_bytes = ring_bytes, .tree = "0123456789abcdef"};
     struct run *r = calloc(1, sizeof(*r));
     struct tp_launch launch;
 
@@ -219,20 +265,19 @@ int capture_run(struct capture *ret_capture, char *const *argv, size_t ring_byte
     r->c = ret_capture;
     pattern_fill(r->pattern);
     tp_launch_remember_limits();
-    int err = tp_features_from_environment(&options.oldest);
+    int err = tp_launch_init(&launch);
     if (!err)
-        err = tp_launch_init(&launch);
-    if (!err)
-        err = tp_session_new(&r->session, &options, &session_ops, r);
+        err = open_both(r, ring_bytes);
     if (!err)
         err = run_command(r, &launch, argv, prescan);
     if (!err) {
         tp_session_drain(r->session);
-        err = tp_session_counters(r->session, &ret_capture->counters);
+        err = tp_probes_counters(tp_watcher_probes(r->watcher), &ret_capture->counters);
     }
     ret_capture->exit_status = tp_launch_exit_status(&launch);
     ret_capture->streams = r->streams;
     tp_session_free(r->session);
+    tp_watcher_free(r->watcher);
     tp_launch_done(&launch);
     free(r);
     return err;

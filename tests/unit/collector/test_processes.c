@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "collector/processes.h"
+#include "collector/program.h"
 
 /* words: separated by '|', as one writes a command line */
 static void expect_program(const char *exe, const char *words, const char *want)
@@ -95,9 +96,17 @@ Test(processes, are_found_until_they_are_dropped)
 
 Test(processes, fall_back_to_the_kernels_name_when_they_are_gone)
 {
+    char name[TP_PROGRAM_BYTES];
+    tp_program_of_process(0x3ffffff, "worker", name);
+    cr_expect_str_eq(name, "worker");
+}
+
+Test(processes, take_the_name_of_the_program_that_they_run_now)
+{
     struct tp_processes *p = tp_processes_new("0");
-    struct tp_process_record r = record(TP_RECORD_EXEC, 0x3ffffff, 1);
-    const struct tp_process *gone = tp_processes_exec(p, &r);
-    cr_expect_str_eq(gone->program, "worker");
+    struct tp_process_record r = record(TP_RECORD_FORK, 7, 1);
+    tp_processes_fork(p, &r);
+    cr_expect_str_eq(tp_processes_exec(p, &r, "agent.py")->program, "agent.py");
+    cr_expect_str_eq(tp_processes_find(p, 7)->program, "agent.py");
     tp_processes_free(p);
 }
