@@ -45,7 +45,8 @@ struct tp_locator {
     int idle_fd;
     bool (*serve)(void *cx);
     void *serve_cx;
-    bool late; /* it was ended for taking too long */
+    bool late;     /* it was ended for taking too long */
+    bool given_up; /* no answer is of use any more */
     size_t answer_bytes;
     struct answer answer;
 };
@@ -167,7 +168,7 @@ static int await(struct tp_locator *l)
 /* Bytes of the answer, or negative errno. */
 static ssize_t exchange(struct tp_locator *l, const struct request *request, int fd)
 {
-    int err = start(l);
+    int err = l->given_up ? -EINTR : start(l);
 
     if (!err)
         err = tp_channel_send(l->child.fd, request, sizeof(*request), &fd, 1, SEND_MS);
@@ -191,6 +192,7 @@ static int ask(struct tp_locator *l, enum question question, int fd, const char 
     if (n >= 0 && (l->answer.err || l->answer_bytes >= ANSWER_HEAD + bytes_min))
         return 0;
     l->late = n == -ETIMEDOUT;
+    l->given_up = n == -EINTR;
     if (n == -ESHUTDOWN)
         return -ESHUTDOWN;
     tp_child_stop(&l->child, n != -EPIPE);

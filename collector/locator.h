@@ -25,7 +25,7 @@ int tp_locator_new(struct tp_locator **ret_locator, const struct tp_locator_opti
 void tp_locator_free(struct tp_locator *locator);
 
 /* A large file takes its time: while an answer is awaited and `fd` is readable, `serve` is called.
- * When it returns false, the answer is given up. */
+ * When it returns false, that answer and all later ones are given up. */
 void tp_locator_set_idle(struct tp_locator *locator, int fd, bool (*serve)(void *cx), void *cx);
 
 /* 0: there is none at the moment. */
