@@ -429,6 +429,12 @@ static void response_end(void *cx, enum tp_exchange_end why, uint64_t time_ns)
     flush_losses(calls);
 }
 
+static enum tp_exchange_state exchange_state(void *cx)
+{
+    const struct tp_exchange *x = cx;
+    return x ? tp_exchange_state_of(x) : TP_EXCHANGE_UNKNOWN;
+}
+
 const struct tp_exchange_ops tp_calls_exchange_ops = {
     .request_begin = request_begin,
     .request_body = request_body,
@@ -439,6 +445,7 @@ const struct tp_exchange_ops tp_calls_exchange_ops = {
     .response_hole = response_hole,
     .response_end = response_end,
     .loss = on_loss,
+    .state = exchange_state,
 };
 
 void tp_calls_stats(const struct tp_calls *calls, struct tp_calls_stats *ret_stats)

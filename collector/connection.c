@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "collector/connection.h"
 #include "collector/http2.h"
+#include "collector/websocket.h"
+#include "collector/websocket_frames.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,10 @@ static void frame(struct tp_side *side, const uint8_t *data, size_t n)
         tp_http2_feed(side->conn->http2, side->direction, data, n);
         return;
     }
+    if (side->conn->websocket) {
+        tp_websocket_feed(side->conn->websocket, side->direction, data, n);
+        return;
+    }
     tp_side_recheck(side);
     tp_http1_feed(&side->http, data, n);
 }
@@ -92,7 +98,7 @@ static bool must_hold(struct tp_side *side, const uint8_t *data, size_t n)
 {
     struct tp_connection *c = side->conn;
     const struct tp_side *requests = tp_side_other(side);
-    if (c->http2)
+    if (c->http2 || c->websocket)
         return false;
     if (c->held.len)
         return side->direction == c->held_direction;
@@ -197,6 +203,18 @@ static void decide(struct tp_side *side, enum tp_http2_sight sight)
     c->now = now;
 }
 
+/* Joined in the middle: a frame that holds JSON. Clients mask what they send (RFC 6455, 5.3). */
+static void look_for_websocket(struct tp_side *side, const uint8_t *data, size_t n)
+{
+    struct tp_connection *c = side->conn;
+    struct tp_ws_frame frame;
+    if (c->http2 || c->websocket || c->request_direction >= 0 || !tp_ws_is_json(data, n))
+        return;
+    tp_ws_frame_read(data, n, &frame);
+    tp_connection_set_role(c, frame.masked ? side->direction : !side->direction);
+    tp_connection_upgrade(c, NULL);
+}
+
 static size_t keep_first(struct tp_side *side, const uint8_t *data, size_t n)
 {
     size_t room = sizeof(side->first) - side->first_len;
@@ -217,6 +235,8 @@ static void take(struct tp_side *side, const uint8_t *data, size_t n)
         enum tp_http2_sight sight = tp_http2_look(data, n);
         if (sight != TP_HTTP2_UNSURE)
             decide(side, sight);
+        if (sight == TP_HTTP2_ABSENT)
+            look_for_websocket(side, data, n);
     }
     while (!side->known && n > 0) {
         size_t kept = keep_first(side, data, n);
@@ -244,6 +264,8 @@ static void miss(struct tp_side *side, uint64_t bytes)
     if (c->http2) {
         side->known = true;
         tp_http2_hole(c->http2, side->direction, tp_side_take_untold(side));
+    } else if (c->websocket) {
+        tp_websocket_hole(c->websocket, side->direction, tp_side_take_untold(side));
     } else if (c->opaque) {
         c->opaque_bytes += tp_side_take_untold(side);
     } else {
@@ -363,6 +385,9 @@ void tp_connection_end(struct tp_connection *c, enum tp_exchange_end why, bool e
     }
     tp_http2_end(c->http2, why);
     c->http2 = NULL;
+    tp_websocket_end(c->websocket, why);
+    c->websocket = NULL;
+    tp_head_done(&c->upgrade);
     while (c->first)
         end_pending(c, c->first, why);
     for (int d = 0; d < 2; d++) {

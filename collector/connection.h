@@ -76,8 +76,10 @@ struct tp_connection {
     bool rolling;   /* ... and that while answers came in: it may never be quiet */
     bool releasing; /* held answers are framed: their peer offsets are from before the request */
     bool tunnel;    /* CONNECT was granted */
-    struct tp_http2 *http2; /* or NULL: HTTP/1 */
-    const char *opaque;     /* why this is neither, or NULL */
+    struct tp_http2 *http2;         /* or NULL: HTTP/1 */
+    struct tp_websocket *websocket; /* what an upgrade led to, or NULL */
+    struct tp_head upgrade;         /* the request that asked for it; `fields` is NULL: none did */
+    const char *opaque;             /* why this is neither, or NULL */
     uint64_t opaque_bytes;
     struct tp_mark now; /* the record at hand */
     struct tp_pending *early;
@@ -119,6 +121,8 @@ static inline struct tp_side *tp_side_other(struct tp_side *side)
 
 extern const struct tp_http1_ops tp_side_http1_ops;
 
+/* An upgrade to WebSocket was granted, or is shown to have been (NULL: its head was not seen). */
+void tp_connection_upgrade(struct tp_connection *c, const struct tp_http_head *answer);
 void tp_connection_set_role(struct tp_connection *c, enum tp_direction requests);
 /* Is a request's head coming in that had begun when the answer at `at` was recorded, and may that
  * answer be its own? */

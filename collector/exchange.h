@@ -38,6 +38,13 @@ enum tp_exchange_end {
     TP_END_SHUTDOWN, /* the recording ended first */
 };
 
+/* What an exchange has come to, as its bodies tell. */
+enum tp_exchange_state {
+    TP_EXCHANGE_OPEN,     /* an answer is awaited, or goes on */
+    TP_EXCHANGE_ANSWERED, /* the answer said that it is whole */
+    TP_EXCHANGE_UNKNOWN,  /* what was asked means nothing to us */
+};
+
 /* Operations of the consumer. `x` is what request_begin returned. Order for one exchange:
  * request_begin, request_body*, request_end, response_begin, response_body*, response_end; an
  * answer may start before the request has ended. `*_hole` says that bytes are missing at this place
@@ -60,6 +67,9 @@ struct tp_exchange_ops {
      * events. */
     void (*loss)(void *cx, const struct tp_conn_origin *, const char *where, const char *why,
                  uint64_t bytes);
+    /* For protocols whose framing does not tell where an answer ends. Asked after request_end. May
+     * be NULL: then it ends with the connection. */
+    enum tp_exchange_state (*state)(void *x);
 };
 
 #endif

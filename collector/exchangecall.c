@@ -285,3 +285,15 @@ struct tp_call *tp_exchange_call(struct tp_exchange *x)
     }
     return best;
 }
+
+enum tp_exchange_state tp_exchange_state_of(const struct tp_exchange *x)
+{
+    bool known = false;
+    for (size_t i = 0; i < x->reading_count; i++) {
+        const struct tp_call *call = x->readings[i];
+        if (call->finished)
+            return TP_EXCHANGE_ANSWERED;
+        known |= call->not_a_call || call->compiled->api->shape(&call->cx) > 0;
+    }
+    return known ? TP_EXCHANGE_OPEN : TP_EXCHANGE_UNKNOWN;
+}

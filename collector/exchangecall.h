@@ -20,7 +20,7 @@ struct tp_exchange {
     char *server, *path, *session; /* NULL: not known */
     const char *agent;             /* static */
     const char *provider;          /* static; NULL: the API's own */
-    char version[8], encoding[16], content_type[64];
+    char version[12], encoding[16], content_type[64];
     enum tp_answer_form form;
     int status;
     bool head_seen, request_sniffed, request_ended, answered;
@@ -50,5 +50,8 @@ void tp_exchange_answer_hole(struct tp_exchange *x);
 
 /* All is read: the reading that understood it, or NULL: no model call. */
 struct tp_call *tp_exchange_call(struct tp_exchange *x);
+
+/* What its bodies say of it so far. */
+enum tp_exchange_state tp_exchange_state_of(const struct tp_exchange *x);
 
 #endif

@@ -413,8 +413,10 @@ static size_t step_gap(struct tp_http1 *f, const uint8_t *data, size_t n)
 
 static size_t step_opaque(struct tp_http1 *f, const uint8_t *data, size_t n)
 {
-    (void)data;
-    f->ops->skipped(f->cx, n);
+    if (f->ops->rest)
+        f->ops->rest(f->cx, data, n);
+    else
+        f->ops->skipped(f->cx, n);
     return n;
 }
 

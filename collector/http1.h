@@ -36,6 +36,8 @@ struct tp_http1_ops {
     bool (*stray)(void *cx, const uint8_t *data, size_t n, bool after_gap);
     /* Bytes that belong to nothing. */
     void (*skipped)(void *cx, uint64_t bytes);
+    /* What follows tp_http1_stop(), in the piece at hand or later; NULL: it counts as skipped. */
+    void (*rest)(void *cx, const uint8_t *data, size_t n);
 };
 
 enum tp_http1_state {

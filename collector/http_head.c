@@ -2,6 +2,7 @@
 #include "collector/http_head.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -273,6 +274,37 @@ int tp_head_of_fields(struct tp_head *ret_head, char *text, size_t n, size_t cou
     *ret_head = h;
     ret_head->http.fields = ret_head;
     return 0;
+}
+
+static char *append_pair(char *at, const char *name, const char *value)
+{
+    at = append(at, name) + 1;
+    return append(at, value) + 1;
+}
+
+int tp_head_copy(struct tp_head *ret_head, const struct tp_head *head)
+{
+    const struct tp_http_head *http = &head->http;
+    char status[8];
+    size_t n = sizeof(":method") + sizeof(":path") + strlen(http->method) + strlen(http->target) +
+               sizeof(":status") + sizeof(status) + 2;
+    for (size_t i = 0; i < head->count; i++)
+        n += strlen(head->fields[i].name) + strlen(head->fields[i].value) + 2;
+    char *text = calloc(1, n);
+    if (!text)
+        return -ENOMEM;
+    char *at = text;
+    snprintf(status, sizeof(status), "%d", http->status % 1000);
+    if (head->request) {
+        at = append_pair(at, ":method", http->method);
+        at = append_pair(at, ":path", http->target);
+    } else {
+        at = append_pair(at, ":status", status);
+    }
+    for (size_t i = 0; i < head->count; i++)
+        at = append_pair(at, head->fields[i].name, head->fields[i].value);
+    return tp_head_of_fields(ret_head, text, (size_t)(at - text),
+                             head->count + (head->request ? 2 : 1));
 }
 
 void tp_head_done(struct tp_head *head)

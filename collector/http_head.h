@@ -37,4 +37,7 @@ bool tp_head_has_token(const char *value, const char *token);
 /* Content-Length: the value, -1 if absent, -2 if it is no number or names two different ones. */
 int64_t tp_head_content_length(const struct tp_head *head);
 
+/* 0 or as tp_head_of_fields(); `head` is a request's or an answer's. */
+int tp_head_copy(struct tp_head *ret_head, const struct tp_head *head);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "collector/connection.h"
+#include "collector/websocket.h"
 
 #include <errno.h>
 #include <string.h>
@@ -26,6 +27,13 @@ static void make_opaque(struct tp_connection *c, const char *why)
     c->opaque = why;
     tp_http1_stop(&c->side[0].http);
     tp_http1_stop(&c->side[1].http);
+}
+
+void tp_connection_upgrade(struct tp_connection *c, const struct tp_http_head *answer)
+{
+    tp_http1_stop(&c->side[0].http);
+    tp_http1_stop(&c->side[1].http);
+    c->websocket = tp_websocket_new(c, c->upgrade.fields ? &c->upgrade : NULL, answer);
 }
 
 /* ---- bodies ---- */
@@ -215,8 +223,8 @@ static struct tp_pending *new_request(struct tp_side *side, const struct tp_head
 
 static enum tp_http1_verdict begin_request(struct tp_side *side, const struct tp_head *head)
 {
-    struct tp_side *answers = tp_side_other(side);
-    tp_side_catch_up(answers, side->mark.peer_offset);
+    struct tp_connection *c = side->conn;
+    tp_side_catch_up(tp_side_other(side), side->mark.peer_offset);
     struct tp_pending *p = new_request(side, head);
     if (!p)
         return TP_HTTP1_REJECT;
@@ -224,6 +232,9 @@ static enum tp_http1_verdict begin_request(struct tp_side *side, const struct tp
     p->connect = strcmp(head->http.method, "CONNECT") == 0;
     side->current = p;
     open_body(side, head);
+    tp_head_done(&c->upgrade);
+    if (tp_head_has_token(tp_http_field(&head->http, "upgrade"), "websocket"))
+        tp_head_copy(&c->upgrade, head);
     return TP_HTTP1_FRAMED;
 }
 
@@ -279,7 +290,10 @@ static enum tp_http1_verdict frame_answer(struct tp_side *side, const struct tp_
     struct tp_connection *c = side->conn;
     if (status == 101) {
         tp_pending_finish(c, side->current, TP_END_COMPLETE);
-        make_opaque(c, "upgraded");
+        if (tp_websocket_agreed(&head->http))
+            tp_connection_upgrade(c, &head->http);
+        if (!c->websocket)
+            make_opaque(c, "upgraded");
         return TP_HTTP1_NO_BODY;
     }
     if (p->connect && status < 300) {
@@ -490,6 +504,15 @@ void tp_side_recheck(struct tp_side *side)
         recheck_answers(side);
 }
 
+static void on_rest(void *cx, const uint8_t *data, size_t n)
+{
+    struct tp_side *side = cx;
+    if (side->conn->websocket)
+        tp_websocket_feed(side->conn->websocket, side->direction, data, n);
+    else
+        on_skipped(cx, n);
+}
+
 const struct tp_http1_ops tp_side_http1_ops = {
     .mark = on_mark,
     .head = on_head,
@@ -499,4 +522,5 @@ const struct tp_http1_ops tp_side_http1_ops = {
     .gap = on_gap,
     .stray = on_stray,
     .skipped = on_skipped,
+    .rest = on_rest,
 };

@@ -150,6 +150,18 @@ static void loss(void *cx, const struct tp_conn_origin *origin, const char *wher
     copy_text(log->last_why, sizeof(log->last_why), why);
 }
 
+/* For protocols whose framing tells no end: the answer says "last" when it is whole, and what is
+ * asked with "?" is not known. */
+static enum tp_exchange_state state(void *x)
+{
+    const struct seen *s = x;
+    const struct tp_buf *asked = &s->request.body, *said = &s->response.body;
+    if (said->len && memmem(said->data, said->len, "last", 4))
+        return TP_EXCHANGE_ANSWERED;
+    return asked->len && memchr(asked->data, '?', asked->len) ? TP_EXCHANGE_UNKNOWN
+                                                              : TP_EXCHANGE_OPEN;
+}
+
 const struct tp_exchange_ops exchange_log_ops = {
     .request_begin = request_begin,
     .request_body = request_body,
@@ -160,6 +172,7 @@ const struct tp_exchange_ops exchange_log_ops = {
     .response_hole = response_hole,
     .response_end = response_end,
     .loss = loss,
+    .state = state,
 };
 
 void wire_move(struct wire *w, enum tp_direction direction, const void *data, size_t n, bool drop)
