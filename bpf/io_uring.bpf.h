@@ -39,7 +39,7 @@ struct io_kiocb___commands {
 
 static __always_inline int on_io_uring_handed(const struct io_kiocb *request)
 {
-    return on_io_uring(BPF_CORE_READ(request, opcode));
+    return bpf_core_field_exists(request->opcode) ? on_io_uring(BPF_CORE_READ(request, opcode)) : 0;
 }
 
 /* From 6.3. */

@@ -161,7 +161,7 @@ static __always_inline void ends_of_inet(const struct tp_socket_ref *ref,
 
     ret_ends->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
     ret_ends->remote_port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-    if (ref->family == TP_AF_INET6) {
+    if (bpf_core_field_exists(sk->__sk_common.skc_v6_daddr) && ref->family == TP_AF_INET6) {
         bpf_core_read(ret_ends->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);
         bpf_core_read(ret_ends->remote, 16, &sk->__sk_common.skc_v6_daddr);
     } else {
