@@ -46,19 +46,26 @@ static const struct tp_json_rule response_rules[] = {
     {NULL},
 };
 
+/* -1: not told */
+struct counts {
+    int64_t evaluated, predicted, cached, computed;
+};
+
+static const struct counts nothing = {-1, -1, -1, -1};
+
 struct state {
     bool prompt_seen, stop_seen, counted;
     struct tp_block *prompt, *text;
     uint32_t answer;
-    bool in_answer;
-    int64_t evaluated, cached, computed;
+    bool in_answer, stopped;   /* this document says so */
+    struct counts here, total; /* in this document; of those that ended */
 };
 
 static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head)
 {
     struct state *s = cx->state;
     (void)head;
-    s->evaluated = s->cached = s->computed = -1;
+    s->here = s->total = nothing;
 }
 
 static void request_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
@@ -78,6 +85,7 @@ static void document_begin(struct tp_call_cx *cx, const char *event)
 {
     struct state *s = cx->state;
     (void)event;
+    s->stopped = false;
     if (s->in_answer)
         return;
     s->in_answer = true;
@@ -96,7 +104,6 @@ static void text(struct tp_call_cx *cx, const struct tp_json_event *e)
     cx->host->output_seen(cx->call);
 }
 
-/* Streams count up in every event: the last ones stay. */
 static void count(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
 {
     struct state *s = cx->state;
@@ -104,14 +111,39 @@ static void count(struct tp_call_cx *cx, int action, const struct tp_json_event 
     if (n < 0)
         return;
     s->counted = true;
-    if (action == EVALUATED)
-        s->evaluated = n;
-    else if (action == CACHED)
-        s->cached = n;
-    else if (action == COMPUTED)
-        s->computed = n;
-    else
-        cx->host->set_usage(cx->call, TP_USAGE_OUTPUT, n);
+    *(action == EVALUATED  ? &s->here.evaluated
+      : action == CACHED   ? &s->here.cached
+      : action == COMPUTED ? &s->here.computed
+                           : &s->here.predicted) = n;
+}
+
+static void add(int64_t *to, int64_t n)
+{
+    if (n >= 0)
+        *to = (*to > 0 ? *to : 0) + n;
+}
+
+/* Before there was cache_n, what was not computed was there already. */
+static void settle(struct state *s)
+{
+    struct counts *c = &s->here;
+    if (c->evaluated < 0 && c->cached >= 0 && c->computed >= 0)
+        c->evaluated = c->cached + c->computed;
+    if (c->cached < 0 && c->computed >= 0 && c->evaluated >= c->computed)
+        c->cached = c->evaluated - c->computed;
+    add(&s->total.evaluated, c->evaluated);
+    add(&s->total.predicted, c->predicted);
+    add(&s->total.cached, c->cached);
+    *c = nothing;
+}
+
+/* Streams count up in every event, so the last counts stay; of several prompts in one request each
+ * has its own last document. */
+static void document_end(struct tp_call_cx *cx)
+{
+    struct state *s = cx->state;
+    if (s->stopped)
+        settle(s);
 }
 
 static void response_json(struct tp_call_cx *cx, int action, const struct tp_json_event *e)
@@ -126,7 +158,8 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
         break;
     case STOP:
         s->stop_seen |= e->type == TP_JSON_TRUE || e->type == TP_JSON_FALSE;
-        if (e->type == TP_JSON_TRUE)
+        s->stopped = e->type == TP_JSON_TRUE;
+        if (s->stopped)
             cx->host->set_finished(cx->call);
         break;
     case STOP_REASON:
@@ -146,16 +179,13 @@ static void response_end(struct tp_call_cx *cx)
 {
     struct state *s = cx->state;
     struct tp_group_end end = {.kind = TP_BLOCK_ASSISTANT};
-    int64_t cached = s->cached, evaluated = s->evaluated;
     cx->host->block_close(s->text);
     if (s->in_answer)
         cx->host->group_end(cx->call, s->answer, &end);
-    if (evaluated < 0 && cached >= 0 && s->computed >= 0)
-        evaluated = cached + s->computed;
-    if (cached < 0 && s->computed >= 0 && evaluated >= s->computed)
-        cached = evaluated - s->computed; /* before there was cache_n */
-    cx->host->set_usage(cx->call, TP_USAGE_INPUT, evaluated);
-    cx->host->set_usage(cx->call, TP_USAGE_CACHE_READ, cached);
+    settle(s);
+    cx->host->set_usage(cx->call, TP_USAGE_INPUT, s->total.evaluated);
+    cx->host->set_usage(cx->call, TP_USAGE_CACHE_READ, s->total.cached);
+    cx->host->set_usage(cx->call, TP_USAGE_OUTPUT, s->total.predicted);
 }
 
 /* "/completions" alone may be this or OpenAI's: the bodies tell. */
@@ -186,6 +216,7 @@ const struct tp_provider_api llama_completion = {
     .request_json = request_json,
     .document_begin = document_begin,
     .response_json = response_json,
+    .document_end = document_end,
     .response_end = response_end,
     .shape = shape,
 };

@@ -21,7 +21,9 @@ enum action {
     CALL,
     CALL_NAME,
     CALL_ARGS,
+    CALL_ID,
     RESULT_NAME,
+    RESULT_ID,
     /* answer */
     DONE,
     STOP_REASON,
@@ -33,6 +35,7 @@ enum action {
 #define MESSAGE_RULES(at)                                                                          \
     {at, MESSAGE}, {at ".role", ROLE, true}, {at ".content", TEXT}, {at ".thinking", THINKING},    \
         {at ".images[]", IMAGE}, {at ".tool_name", RESULT_NAME, true}, {at ".tool_calls[]", CALL}, \
+        {at ".tool_call_id", RESULT_ID, true}, {at ".tool_calls[].id", CALL_ID, true},             \
         {at ".tool_calls[].function.name", CALL_NAME, true},                                       \
     {                                                                                              \
         at ".tool_calls[].function.arguments", CALL_ARGS                                           \
@@ -68,8 +71,8 @@ struct state {
     struct tp_block *system, *prompt, *image, *tool, *call;
     struct tp_block *text, *thinking; /* in an answer they run on from line to line */
     uint32_t message, answer;
-    char role, result_name[128];
-    size_t result_name_len;
+    char role, result_name[128], result_id[128];
+    size_t result_name_len, result_id_len;
 };
 
 static bool begins(const struct tp_json_event *e)
@@ -80,6 +83,21 @@ static bool begins(const struct tp_json_event *e)
 static bool ends(const struct tp_json_event *e)
 {
     return e->type == TP_JSON_OBJECT_END;
+}
+
+static bool is(const struct tp_json_event *e, const char *word)
+{
+    return e->type == TP_JSON_STRING && e->len == strlen(word) &&
+           memcmp(e->data, word, e->len) == 0;
+}
+
+static size_t copy(char *out, size_t size, const struct tp_json_event *e)
+{
+    if (e->type != TP_JSON_STRING)
+        return 0;
+    size_t n = e->len < size ? e->len : size;
+    memcpy(out, e->data, n);
+    return n;
 }
 
 static enum tp_section section(const struct state *s)
@@ -123,12 +141,14 @@ static void call(struct tp_call_cx *cx, int action, const struct tp_json_event *
         s->call = NULL;
     } else if (action == CALL_NAME && e->type == TP_JSON_STRING) {
         cx->host->block_name(s->call, e->data, e->len);
+    } else if (action == CALL_ID && e->type == TP_JSON_STRING) {
+        cx->host->block_call_id(s->call, e->data, e->len);
     } else if (action == CALL_ARGS && value_begins(e)) {
         cx->host->block_json_capture(s->call, NULL);
     }
 }
 
-/* Results name their tool; older clients send neither name nor id. */
+/* Results name their tool, newer ones their call; older clients send neither. */
 static void message_end(struct tp_call_cx *cx)
 {
     struct state *s = cx->state;
@@ -140,6 +160,8 @@ static void message_end(struct tp_call_cx *cx)
         end.join = true;
         end.name = s->result_name;
         end.name_len = s->result_name_len;
+        end.call_id = s->result_id;
+        end.call_id_len = s->result_id_len;
     }
     close_texts(cx);
     cx->host->group_end(cx->call, s->message, &end);
@@ -154,7 +176,7 @@ static void message(struct tp_call_cx *cx, const struct tp_json_event *e)
     s->request_seen = true;
     if (begins(e)) {
         s->role = 0;
-        s->result_name_len = 0;
+        s->result_name_len = s->result_id_len = 0;
         s->message = cx->host->group_begin(cx->call);
     } else if (ends(e)) {
         message_end(cx);
@@ -181,10 +203,10 @@ static void message_json(struct tp_call_cx *cx, int action, const struct tp_json
         text_block(cx, &s->image, section(s), TP_BLOCK_IMAGE, e);
         break;
     case RESULT_NAME:
-        if (e->type == TP_JSON_STRING) {
-            s->result_name_len = e->len < sizeof(s->result_name) ? e->len : sizeof(s->result_name);
-            memcpy(s->result_name, e->data, s->result_name_len);
-        }
+        s->result_name_len = copy(s->result_name, sizeof(s->result_name), e);
+        break;
+    case RESULT_ID:
+        s->result_id_len = copy(s->result_id, sizeof(s->result_id), e);
         break;
     default:
         call(cx, action, e);
@@ -269,6 +291,8 @@ static void response_json(struct tp_call_cx *cx, int action, const struct tp_jso
         break;
     case STOP_REASON:
         set_string(cx, TP_CALL_STOP_REASON, e);
+        if (is(e, "load") || is(e, "unload"))
+            cx->host->set_not_a_call(cx->call); /* nothing was asked of the model */
         break;
     case ERROR_TEXT:
         if (e->type == TP_JSON_STRING || begins(e))

@@ -176,7 +176,9 @@ static int match_completions(const struct tp_http_view *request)
 
 static int match_embeddings(const struct tp_http_view *request)
 {
-    return strcmp(request->method, "POST") == 0 && path_ends(request->path, "/embeddings") ? 80 : 0;
+    if (strcmp(request->method, "POST") != 0 || !path_ends(request->path, "/embeddings"))
+        return 0;
+    return path_ends(request->path, "/api/embeddings") ? 60 : 80; /* Ollama's, too */
 }
 
 /* The object's name is OpenAI's own; others leave it out, then prompt and usage must agree. */
