@@ -247,7 +247,9 @@ Test(tokrec, stops_at_a_frame_that_is_a_bomb, .timeout = 60)
     cr_expect_eq(count_events(fd, &end), 3);
     getrusage(RUSAGE_SELF, &after);
     cr_expect_eq(end, TP_TOKREC_DAMAGED);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
     cr_expect_lt(after.ru_maxrss - before.ru_maxrss, 160 * 1024);
+#endif
 }
 
 Test(unpack, refuses_hostile_events_before_unpacking)
