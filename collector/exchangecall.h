@@ -4,9 +4,8 @@
 #ifndef TP_EXCHANGECALL_H
 #define TP_EXCHANGECALL_H
 
-#include <xxhash.h>
-
 #include "collector/callevent.h"
+#include "collector/fasthash.h"
 #include "collector/match.h"
 
 struct tp_exchange {

@@ -31,7 +31,9 @@ struct tp_link {
     struct node *nodes;
     struct slot *slots;
     struct tp_hash *prefixes; /* scratch: of the call being added */
-    struct tp_hash *own;      /* scratch: same, of its messages alone, without tools and system */
+    struct tp_hash *blocks;   /* what `prefixes` is of, as far as blocks_count goes */
+    size_t blocks_count;
+    struct tp_hash *own; /* scratch: same, of its messages alone, without tools and system */
     size_t prefixes_cap;
     uint32_t own_request, own_count; /* messages of the request, and with the answer */
     uint32_t count, newest, oldest;
@@ -69,6 +71,7 @@ void tp_link_free(struct tp_link *link)
     free(link->slots);
     free(link->prefixes);
     free(link->own);
+    free(link->blocks);
     free(link);
 }
 
@@ -217,7 +220,10 @@ static int scratch(struct tp_link *link, size_t n)
     struct tp_hash *own = realloc(link->own, n * sizeof(*own));
     if (own)
         link->own = own;
-    if (!prefixes || !own)
+    struct tp_hash *blocks = realloc(link->blocks, n * sizeof(*blocks));
+    if (blocks)
+        link->blocks = blocks;
+    if (!prefixes || !own || !blocks)
         return -1;
     link->prefixes_cap = n;
     return 0;
@@ -259,24 +265,43 @@ static bool is_setting(const struct tp_block_record *block)
     return block->kind == TP_BLOCK_TOOL_SCHEMA || block->kind == TP_BLOCK_SYSTEM;
 }
 
+/* How many blocks the call before this one began with as well: their prefixes are still there. */
+static size_t known_prefixes(const struct tp_link *link, const struct tp_link_call *call, size_t n)
+{
+    size_t i = 0;
+    while (i < n && i < link->blocks_count &&
+           tp_hash_equal(&call->blocks[i].hash, &link->blocks[i]))
+        i++;
+    return i;
+}
+
+static void hash_own(struct tp_link *link, const struct tp_link_call *call, size_t n)
+{
+    memset(&link->own[0], 0xff, sizeof(link->own[0]));
+    link->own_request = link->own_count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_setting(&call->blocks[i])) {
+            link->own[link->own_count + 1] =
+                extended_own(link, &link->own[link->own_count], &call->blocks[i].hash);
+            link->own_count++;
+        }
+        if (i < call->request_count)
+            link->own_request = link->own_count;
+    }
+}
+
 static int hash_prefixes(struct tp_link *link, const struct tp_link_call *call)
 {
     size_t n = (size_t)call->request_count + call->output_count;
     if (scratch(link, n + 1))
         return -1;
     memset(&link->prefixes[0], 0, sizeof(link->prefixes[0]));
-    memset(&link->own[0], 0xff, sizeof(link->own[0]));
-    link->own_request = link->own_count = 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct tp_hash *block = &call->blocks[i].hash;
-        link->prefixes[i + 1] = extended(link, &link->prefixes[i], block);
-        if (!is_setting(&call->blocks[i])) {
-            link->own[link->own_count + 1] = extended_own(link, &link->own[link->own_count], block);
-            link->own_count++;
-        }
-        if (i < call->request_count)
-            link->own_request = link->own_count;
+    for (size_t i = known_prefixes(link, call, n); i < n; i++) {
+        link->blocks[i] = call->blocks[i].hash;
+        link->prefixes[i + 1] = extended(link, &link->prefixes[i], &link->blocks[i]);
     }
+    link->blocks_count = n;
+    hash_own(link, call, n);
     return 0;
 }
 

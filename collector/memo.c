@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
+
+#include "collector/fasthash.h"
 
 #define WAYS 4 /* places that one key may stand in */
 #define LINE 64
