@@ -263,8 +263,12 @@ static void response_end(struct tp_call_cx *cx)
     openai_usage_end(cx, &s->usage, s->failed);
 }
 
+/* Behind the path may stand the id of an answer that was kept: asked for again, with its usage. */
 static int match(const struct tp_http_view *request)
 {
+    const char *kept = strstr(request->path, "/chat/completions/");
+    if (kept && kept[18])
+        return TP_MATCH_NOT_A_CALL;
     if (strcmp(request->method, "POST") != 0)
         return 0;
     return path_ends(request->path, "/chat/completions") ? 95 : 0;
