@@ -20,6 +20,7 @@ ODD = {  # what each can bear, rare as it is
     "http.client": (["continue"], ["extensions", "trailers"], ["members", "gzip"], ["raw", "deflate"]),
     "urllib": (["continue"], ["extensions", "trailers"]),
     "curl": (["hints"], ["extensions", "trailers"])}
+PACKS = ("fetch", "undici", "net_http", "http.client")  # that are told to send some bodies compressed
 STATUSES = (400, 401, 429, 500, 503, 529)
 DASHSCOPE_FORMS = ({}, {"result_format": "message"}, {"result_format": "message", "incremental_output": True},
                    {"parts": True, "incremental_output": True}, {"parts": True})
@@ -55,6 +56,8 @@ class Plan:
         for call in self.calls:
             headers = {"Content-Type": "application/json", "X-Script": json.dumps(call["script"]), "X-Tag": call["tag"],
                        **apis.headers_of(call), **call.get("headers", {})}
+            if call.get("packed"):
+                headers["Content-Encoding"] = call["packed"]
             if self.client in SDKS:
                 headers = {name: headers[name] for name in ("X-Script", "X-Tag")}
             call.update(tls=scheme == "https", path=apis.path_of(call), url=server[scheme] + apis.path_of(call),
@@ -90,6 +93,9 @@ def raw(client, turn):
         for stream in (False, True):
             plan.add(apis.CHAT, stream, {"dialect": dialect, "reasoning": stream, "split": "random"}, no_usage=True)
     plan.add(apis.CHAT, True, {"dialect": "openrouter", "error_after": 4})
+    if client in PACKS:
+        for api in apis.EVERY:
+            plan.add(api, False, {"usage": "mix"}, packed="gzip", body_bytes=3000)
     for odd in ODD[client]:
         for api, split in ((apis.CHAT, "random"), (apis.CONVERSE, "random"), (apis.OLLAMA_CHAT, "random")):
             coding = {"encoding": odd[1]} if odd[-1] in ("gzip", "deflate") else {}

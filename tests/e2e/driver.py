@@ -3,9 +3,10 @@
 """Plays a plan of calls against the scripted server: driver.py SERVER_DIR PLAN.json [WORKERS]
 
 A plan is a list of calls: api, stream, model, client (http.client|urllib|curl|fetch|pipeline), tls, script (options for the
-server), body_bytes, chunked (request body), expect (100-continue), fresh (a connection of its own),
+server), body_bytes, chunked and packed (request body), expect (100-continue), fresh (a connection of its own),
 leave (close after the first bytes), listing (method and path of a request that is no model call).
 """
+import gzip
 import http.client
 import json
 import os
@@ -74,7 +75,7 @@ class Worker(threading.Thread):
             method, path = call["listing"]
             connection.request(method, path, body=b"{}" if method == "POST" else None, headers=headers)
         else:
-            body = apis.body_of(call)
+            body = gzip.compress(apis.body_of(call)) if call.get("packed") else apis.body_of(call)
             chunks = (body[i:i + 5000] for i in range(0, len(body), 5000))
             connection.request("POST", apis.path_of(call), headers=headers,
                                body=chunks if call.get("chunked") else body, encode_chunked=bool(call.get("chunked")))

@@ -130,12 +130,13 @@ def main():
 def one_run(kind, scheme, plans, packages):
     if scheme == "http":  # s_client speaks TLS alone
         plans = [plan for plan in plans if plan.client != "s_client"]
+    label = kind if kind == scheme else f"{kind} over {scheme}"
     with harness.Workspace(f"clients-{kind}") as place:
         rows, truth, problems = run(place, plans, scheme, packages)
         problems += matrix(rows, truth, plans)
         if kind == "busy":
             problems += connections(truth)
-        return harness.report(f"clients, {kind}, {scheme}: {len(compare.model_calls(truth))} calls", problems)
+        return harness.report(f"clients, {label}: {len(compare.model_calls(truth))} calls", problems)
 
 
 def connections(truth):

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Node's own fetch.
-import { drain, play } from './play.mjs';
+import { bodyOf, drain, play } from './play.mjs';
 
 await play(async (call) => {
   const left = new AbortController();
-  const answer = await fetch(call.url, { method: 'POST', headers: call.headers, body: call.body, signal: left.signal });
+  const answer = await fetch(call.url, { method: 'POST', headers: call.headers, body: bodyOf(call), signal: left.signal });
   if (call.leave || call.stream) await drain(answer.body, call, () => left.abort());
   else await answer.text();
 });

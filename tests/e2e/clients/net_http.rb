@@ -6,6 +6,7 @@ require 'net/http'
 require 'openssl'
 require 'stringio'
 require 'uri'
+require 'zlib'
 
 server = JSON.parse(File.read(File.join(ARGV[0], 'ready.json')))
 plan = JSON.parse(File.read(ARGV[1]))
@@ -21,12 +22,13 @@ def connection(server)
 end
 
 def request_of(call, chunked)
+  body = call['packed'] ? Zlib.gzip(call['body']) : call['body']
   request = Net::HTTP::Post.new(call['path'], call['headers'])
   if chunked
     request['Transfer-Encoding'] = 'chunked'
-    request.body_stream = StringIO.new(call['body'])
+    request.body_stream = StringIO.new(body)
   else
-    request.body = call['body']
+    request.body = body
   end
   request
 end

@@ -4,6 +4,7 @@
 import { createRequire } from 'node:module';
 import fs from 'node:fs';
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 
 const [, , directory, planFile] = process.argv;
 export const server = JSON.parse(fs.readFileSync(path.join(directory, 'ready.json'), 'utf8'));
@@ -15,6 +16,9 @@ const cache = createRequire(path.join(process.env.TOKPROF_CLIENTS || '/', 'packa
 /** A package from the tests' cache. */
 export const fromCache = (name) => cache(name);
 export const placeInCache = (name) => cache.resolve(name);
+
+/** The body as it goes over the wire. */
+export const bodyOf = (call) => (call.packed ? gzipSync(call.body) : call.body);
 
 export const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """openssl s_client, with requests through its standard input: s_client.py SERVER_DIR PLAN.json
 
-Each way in turn: a request in a pipe and the answer to the end; the same with s_client's own words between (not -quiet); typed
+Each way in turn: a request in a pipe and the answer to the end (also with TLS 1.2); the same with s_client's own words between (not -quiet); typed
 line by line with -crlf; several requests on one connection, each after the answer to the one before.
 """
 import json
@@ -108,7 +108,8 @@ def main():
     rest = [call for call in calls if call not in alone]
     third = len(rest) // 3
     interactive(server, rest[:third])
-    ways = [lambda call: piped(server, call, "-quiet"), lambda call: typed(server, call), lambda call: piped(server, call, "-ign_eof")]
+    ways = [lambda call: piped(server, call, "-quiet"), lambda call: typed(server, call), lambda call: piped(server, call, "-ign_eof"),
+            lambda call: piped(server, call, "-quiet", "-tls1_2")]
     failures = []
     for i, call in enumerate(alone + rest[third:]):
         out = ways[i % len(ways)](call)

@@ -3,13 +3,13 @@
 // other.
 import fs from 'node:fs';
 import { Writable } from 'node:stream';
-import { drain, fromCache, origin, plan, play, server } from './play.mjs';
+import { bodyOf, drain, fromCache, origin, plan, play, server } from './play.mjs';
 
 const undici = fromCache('undici');
 const connect = { ca: fs.readFileSync(server.ca) };
 const dispatcher = new undici.Agent({ connect, connections: plan.connections || 4, keepAliveTimeout: 10000 });
 const eager = new undici.Client(origin, { connect, pipelining: 8 });
-const options = (call) => ({ method: 'POST', headers: call.headers, body: call.body, dispatcher });
+const options = (call) => ({ method: 'POST', headers: call.headers, body: bodyOf(call), dispatcher });
 
 const WAYS = {
   async request(call) {
@@ -25,7 +25,7 @@ const WAYS = {
   stream: (call) => undici.stream(call.url, options(call), () => new Writable({ write: (data, coding, done) => done() })),
   pipeline: (call) => new Promise((resolve, reject) => {
     undici.pipeline(call.url, { ...options(call), body: undefined }, ({ body }) => body)
-      .on('data', () => {}).on('end', resolve).on('error', reject).end(call.body);
+      .on('data', () => {}).on('end', resolve).on('error', reject).end(bodyOf(call));
   }),
   async eager(call) {
     const { body } = await eager.request({ ...options(call), dispatcher: undefined, path: call.path, idempotent: true });
