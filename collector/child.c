@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +32,15 @@ static int keep_only_channel(int fd)
     return close_range(CHANNEL_FD + 1, ~0u, 0) ? -errno : 0;
 }
 
+/* As ps(1) and top(1) show it. */
+static void name_process(const char *name)
+{
+    char comm[16];
+
+    snprintf(comm, sizeof(comm), "tokprof-%s", name);
+    prctl(PR_SET_NAME, comm);
+}
+
 int tp_child_start(struct tp_child *child, tp_child_fn *run, void *cx)
 {
     int fds[2];
@@ -39,8 +49,10 @@ int tp_child_start(struct tp_child *child, tp_child_fn *run, void *cx)
     if (err)
         return err;
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        name_process(child->name);
         _exit(keep_only_channel(fds[1]) ? 1 : run(cx, CHANNEL_FD));
+    }
     err = pid < 0 ? -errno : 0;
     close(fds[1]);
     if (err) {

@@ -51,13 +51,19 @@ struct tp_locator {
     struct answer answer;
 };
 
+/* What was found stands at its end: the rest of the room is not sent. */
+static size_t location_bytes(const struct tp_location *location)
+{
+    return offsetof(struct tp_location, found) + location->found_count * sizeof(struct tp_found);
+}
+
 /* Of the answer, what is sent. */
 static size_t work(const struct request *request, int fd, struct answer *a)
 {
     switch (request->question) {
     case QUESTION_LOCATE:
         a->err = tp_locate(NULL, fd, request->name, &a->location);
-        return ANSWER_HEAD + (a->err ? 0 : sizeof(a->location));
+        return ANSWER_HEAD + (a->err ? 0 : location_bytes(&a->location));
     case QUESTION_WORDS:
         a->err = tp_words_read(NULL, fd, &a->words);
         return ANSWER_HEAD + (a->err ? 0 : offsetof(struct tp_words, text) + a->words.bytes);
@@ -165,13 +171,21 @@ static int await(struct tp_locator *l)
     }
 }
 
+static int put(struct tp_locator *l, const struct request *request, int fd)
+{
+    int err = start(l);
+    return err ? err : tp_channel_send(l->child.fd, request, sizeof(*request), &fd, 1, SEND_MS);
+}
+
 /* Bytes of the answer, or negative errno. */
 static ssize_t exchange(struct tp_locator *l, const struct request *request, int fd)
 {
-    int err = l->given_up ? -EINTR : start(l);
+    int err = l->given_up ? -EINTR : put(l, request, fd);
 
-    if (!err)
-        err = tp_channel_send(l->child.fd, request, sizeof(*request), &fd, 1, SEND_MS);
+    if (err == -EPIPE) { /* it ended before: not over this file */
+        tp_child_stop(&l->child, false);
+        err = put(l, request, fd);
+    }
     if (!err)
         err = await(l);
     if (err)
@@ -215,18 +229,19 @@ int tp_locator_locate(void *cx, int fd, const char *name, struct tp_location *re
 
     if (fstat(fd, &st))
         return -errno;
-    int err = ask(l, QUESTION_LOCATE, fd, name, sizeof(struct tp_location));
+    int err = ask(l, QUESTION_LOCATE, fd, name, offsetof(struct tp_location, found));
     if (err == -ECANCELED)
         tell_end(l, ret_location);
     if (err || l->answer.err)
         return err ? err : l->answer.err == -ENOEXEC ? -ENOEXEC : -EIO;
-    if (!tp_location_sound(&l->answer.location, (uint64_t)st.st_size)) {
+    if (!tp_location_sound(&l->answer.location, (uint64_t)st.st_size) ||
+        l->answer_bytes != ANSWER_HEAD + location_bytes(&l->answer.location)) {
         tp_child_stop(&l->child, true);
         snprintf(ret_location->why, sizeof(ret_location->why),
                  "the locator's answer about it makes no sense");
         return -ECANCELED;
     }
-    *ret_location = l->answer.location;
+    memcpy(ret_location, &l->answer.location, location_bytes(&l->answer.location));
     return 0;
 }
 
