@@ -58,6 +58,7 @@ static __always_inline void frame_push(tp_u64 pid_tgid, struct tp_frame *f)
         count_lost(TP_LOSS_MAP_FULL, 0, 1);
         return;
     }
+    p->popped_sp = 0;
     frames_drop_stale(p, f->sp);
     f->shadowed = frames_cover(p, f);
     tp_u64 depth = p->depth;
@@ -67,6 +68,14 @@ static __always_inline void frame_push(tp_u64 pid_tgid, struct tp_frame *f)
     }
     p->frame[depth & (TP_FRAMES_MAX - 1)] = *f;
     p->depth = depth + 1;
+}
+
+/* A function that ends in a jump to another one returns at the same place as that: both returns are
+ * seen, and the frame is gone with the first. */
+static __always_inline int frame_was_popped(tp_u64 pid_tgid, tp_u64 sp)
+{
+    struct tp_pending *p = bpf_map_lookup_elem(&pending, &pid_tgid);
+    return p && p->popped_sp == sp;
 }
 
 /* Takes the frame whose stack pointer was sp, and all above it; 0 if there is none. */
@@ -83,6 +92,7 @@ static __always_inline int frame_pop(tp_u64 pid_tgid, tp_u64 sp, struct tp_frame
         p->depth--;
         if (p->frame[top].sp == sp) {
             *ret_frame = p->frame[top];
+            p->popped_sp = sp;
             return 1;
         }
     }

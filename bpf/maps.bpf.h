@@ -50,6 +50,7 @@ struct tp_frame {
 struct tp_pending {
     struct tp_frame frame[TP_FRAMES_MAX]; /* outermost first */
     tp_u64 depth;
+    tp_u64 popped_sp; /* of the frame taken last, until another one is pushed */
 };
 
 /* Payload. User space sets the size before loading. */

@@ -110,7 +110,8 @@ static __always_inline int call_return(struct pt_regs *ctx, const struct tp_site
     struct tp_frame f;
     tp_u64 thread = thread_of(ctx, row, &ids, &sp);
     if (!frame_pop(thread, sp - popped, &f)) {
-        call_orphaned(ctx, row);
+        if (!frame_was_popped(thread, sp - popped))
+            call_orphaned(ctx, row);
         return 0;
     }
     tp_u64 n = bytes_told(ctx, row, &f);

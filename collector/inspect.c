@@ -47,8 +47,7 @@ struct scan {
 /* Libraries that carry TLS by an API for which there is no plugin. */
 static const struct {
     const char *prefix, *stack;
-} foreign_libraries[] = {{"libgnutls.so", "gnutls"},
-                         {"libssl3.so", "nss"},
+} foreign_libraries[] = {{"libssl3.so", "nss"},
                          {"libmbedtls.so", "mbedtls"},
                          {"libwolfssl.so", "wolfssl"},
                          {"libs2n.so", "s2n"}};

@@ -224,15 +224,19 @@ static void look_at_file(struct walk *w, const char *path, int depth)
 
 static void look_at_glob(struct walk *w, const char *dir)
 {
+    static const char *const libraries[] = {"libssl.so*", "libgnutls.so*"};
     char pattern[TP_PRESCAN_PATH_MAX];
     glob_t found;
 
-    if (snprintf(pattern, sizeof(pattern), "%s/libssl.so*", dir) >= (int)sizeof(pattern) ||
-        glob(pattern, 0, NULL, &found))
-        return;
-    for (size_t i = 0; i < found.gl_pathc; i++)
-        look_at_file(w, found.gl_pathv[i], LIBRARY_DEPTH_MAX + 1);
-    globfree(&found);
+    for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
+        if (snprintf(pattern, sizeof(pattern), "%s/%s", dir, libraries[i]) >=
+                (int)sizeof(pattern) ||
+            glob(pattern, 0, NULL, &found))
+            continue;
+        for (size_t k = 0; k < found.gl_pathc; k++)
+            look_at_file(w, found.gl_pathv[k], LIBRARY_DEPTH_MAX + 1);
+        globfree(&found);
+    }
 }
 
 /* Directories of ld.so.conf(5) files: one a line; "include" lines are covered by the caller's
