@@ -101,6 +101,10 @@ def raw(client, turn):
             coding = {"encoding": odd[1]} if odd[-1] in ("gzip", "deflate") else {}
             for stream in (False, True):
                 plan.add(api, stream, {"odd": odd, "framing": "chunked", "split": split, **coding}, answer_bytes=3000)
+    if client == "fetch":
+        for api in apis.EVERY:
+            plan.add(api, False, {"silent": True}, leave=True, patience_ms=400)
+            plan.add(api, False, {"reset": True})
     if client not in ("urllib", "curl"):
         for api in (apis.CHAT, apis.CONVERSE, apis.OLLAMA_CHAT):
             plan.add(api, True, {"hang_after": 1}, leave=True, fresh=True)
@@ -139,6 +143,7 @@ def _sdk_forms(plan, api, stream):
     if api not in (apis.GOOGLE, apis.OLLAMA_CHAT, apis.OLLAMA_GENERATE):  # these ask once
         plan.add(api, stream, {"status": 500, "times": 1})
         plan.add(api, stream, {"status": 429, "times": 2})
+        plan.add(api, stream, {"reset": True, "times": 1})
     if api == apis.EMBEDDINGS:
         plan.add(api, stream, form="float")
     if stream:

@@ -23,7 +23,8 @@ export const bodyOf = (call) => (call.packed ? gzipSync(call.body) : call.body);
 export const wait = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 
 /** What is expected to go wrong: an error that the script asked for, an answer that was left. */
-export const mayFail = (call) => call.leave || call.script.status || call.script.error_after !== undefined || call.script.cut_after !== undefined;
+export const mayFail = (call) => call.leave || call.script.status || call.script.error_after !== undefined || call.script.cut_after !== undefined
+  || (call.script.reset && !call.script.times);
 
 /** Plays all calls, some at a time; says which failed. */
 export async function play(one, atOnce = 4) {

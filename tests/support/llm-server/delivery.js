@@ -149,6 +149,11 @@ function closed(socket) {
 async function deliver(socket, request, status, headers, pieces, options) {
   const wire = new Wire(socket, options, request.n);
   const result = { sent: 0, bytes: 0, wire_bytes: 0, end: 'whole' };
+  if (options.silent) return closed(socket).then(() => ({ ...result, end: 'client' }));
+  if (options.reset) {
+    socket.destroy();
+    return { ...result, end: 'cut' };
+  }
   const bodyless = request.method === 'HEAD';
   let framing = options.framing || (pieces.length > 1 ? 'chunked' : 'length');
   if (request.version === 'HTTP/1.0' && framing === 'chunked') framing = 'close';

@@ -35,10 +35,10 @@ class Scenario {
     const index = Math.min(call.rounds, this.steps.length - 1);
     const step = side ? { text: 'A short title' } : this.steps[index];
     const options = { ...this.defaults, ...step.options, ...request.script, round: call.rounds };
-    if (options.status && options.times !== undefined) {
+    if ((options.status || options.reset) && options.times !== undefined) {
       const which = `${request.headers['x-tag'] || ''} ${index}`;
       const failed = this.failures.get(which) || 0;
-      if (failed >= options.times) delete options.status;
+      if (failed >= options.times) Object.assign(options, { status: undefined, reset: false });
       else this.failures.set(which, failed + 1);
     }
     return { step, side, options };

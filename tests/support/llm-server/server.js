@@ -135,7 +135,7 @@ class Server {
     const outcome = { whole: failed ? 'error' : 'ok', cut: 'cut', client: 'cancelled' }[sent.end];
     const whole = sent.end === 'whole' && !failed;
     this.write(request, {
-      ...described(api, call), kind: 'call', model: call.model, model_requested, status: 200, outcome, side,
+      ...described(api, call), kind: 'call', model: call.model, model_requested, status: sent.wire_bytes ? 200 : null, outcome, side,
       encoding: options.encoding || 'identity', usage_sent, usage: api.normalise(usage_sent, call),
       stop_reason: whole ? answer.stop_reason : null, response_id: answer.response_id,
       tools_asked: whole ? content.calls.map((c) => ({ name: c.name, id: c.id || null })) : [],
