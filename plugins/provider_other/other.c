@@ -277,6 +277,7 @@ static const struct {
     {"/text-embedding", true, NULL, NULL},
     {"/multimodal-embedding", true, NULL, NULL},
     {":predict", false, NULL, "googleapis"},
+    {"/complete", false, NULL, "anthropic"},
 };
 
 static int endpoint_of(const char *path, const char *host)
@@ -292,6 +293,9 @@ static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head
 {
     struct state *s = cx->state;
     int i = head ? endpoint_of(head->path, head->host) : -1;
+    const char *model = head ? strstr(head->path, "/models/") : NULL; /* Google: models/NAME:verb */
+    if (model && strchr(model, ':'))
+        cx->host->set_string(cx->call, TP_CALL_MODEL, model + 8, strcspn(model + 8, ":/"));
     if (i < 0)
         return;
     s->input_only = endpoints[i].input_only;
