@@ -364,11 +364,12 @@ static int confine(struct tp_attacher *a)
     char text[256];
     int err = tp_privilege_keep_probing(a->user);
 
-    tp_privilege_describe(text, sizeof(text));
-    if (err)
+    if (err) {
         tp_error("privilege cannot be given up: %s", strerror(-err));
-    else
+    } else if (a->options->debug) {
+        tp_privilege_describe(text, sizeof(text));
         tp_debug("attacher %d: %s", (int)getpid(), text);
+    }
     return err;
 }
 

@@ -66,10 +66,11 @@ int tp_child_start(struct tp_child *child, tp_child_fn *run, void *cx)
 
 int tp_child_confine(const char *name, const struct tp_identity *identity, bool debug)
 {
-    char text[256];
+    char text[256] = "";
 
     int err = tp_privilege_drop_all(identity);
-    tp_privilege_describe(text, sizeof(text));
+    if (debug)
+        tp_privilege_describe(text, sizeof(text));
     if (!err)
         err = tp_sandbox_enter(debug);
     if (err)

@@ -270,7 +270,8 @@ static void run_until_over(struct parser *p)
             p->poll_ms = POLL_BUSY_MS;
         else if (p->poll_ms < POLL_IDLE_MS)
             p->poll_ms += POLL_BUSY_MS;
-        flush_in_time(p);
+        if (p->going)
+            flush_in_time(p);
     }
 }
 
