@@ -21,6 +21,7 @@ static const char *const paths[] = {
     "/completion",
     "/v1/completions",
     "/api/v1/services/aigc/text-generation/generation",
+    "/v1beta/interactions",
 };
 
 const char *tp_http_field(const struct tp_http_head *head, const char *name)
