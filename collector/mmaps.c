@@ -18,7 +18,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DATA_PAGES 16
+/* The rings see the mappings of the whole machine, thousands a second where something is built. 128
+ * pages are what any user may lock for each CPU (perf_event_mlock_kb). */
+#define DATA_PAGES_MIN 16
+#define DATA_PAGES_MAX 128
+#define DATA_PAGES_TOTAL 1024
 #define RECORD_BYTES_MAX 8192 /* a path is at most PATH_MAX */
 #define CPUS_MAX 4096
 #define DELETED " (deleted)" /* what is appended to the path of an unlinked file */
@@ -91,18 +95,25 @@ static int cpu_open(struct tp_mmaps *m, int cpu, int epoll_fd, uint64_t tag)
     return 0;
 }
 
-int tp_mmaps_open(struct tp_mmaps **ret_mmaps, int epoll_fd, uint64_t tag)
+/* A power of two. */
+static size_t pages_of(long cpus)
 {
-    long cpus = sysconf(_SC_NPROCESSORS_CONF);
+    size_t pages = DATA_PAGES_MAX;
+    while (pages > DATA_PAGES_MIN && pages * (size_t)cpus > DATA_PAGES_TOTAL)
+        pages /= 2;
+    return pages;
+}
+
+static int open_sized(struct tp_mmaps **ret_mmaps, int epoll_fd, uint64_t tag, long cpus,
+                      size_t pages)
+{
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     int err = 0;
 
-    if (cpus < 1 || cpus > CPUS_MAX)
-        return -ERANGE;
     struct tp_mmaps *m = calloc(1, sizeof(*m));
     if (!m)
         return -ENOMEM;
-    m->data_bytes = DATA_PAGES * page;
+    m->data_bytes = pages * page;
     m->map_bytes = page + m->data_bytes;
     m->cpu = calloc((size_t)cpus, sizeof(*m->cpu));
     if (!m->cpu)
@@ -118,6 +129,18 @@ int tp_mmaps_open(struct tp_mmaps **ret_mmaps, int epoll_fd, uint64_t tag)
     }
     *ret_mmaps = m;
     return 0;
+}
+
+int tp_mmaps_open(struct tp_mmaps **ret_mmaps, int epoll_fd, uint64_t tag)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_CONF);
+
+    if (cpus < 1 || cpus > CPUS_MAX)
+        return -ERANGE;
+    int err = open_sized(ret_mmaps, epoll_fd, tag, cpus, pages_of(cpus));
+    if (err == -EPERM) /* what may be locked is used up by others */
+        err = open_sized(ret_mmaps, epoll_fd, tag, cpus, DATA_PAGES_MIN);
+    return err;
 }
 
 void tp_mmaps_close(struct tp_mmaps *mmaps)
