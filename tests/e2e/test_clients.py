@@ -75,7 +75,9 @@ def run(place, plans, scheme, packages):
         problems = [f"a client failed: {done.stderr[-4000:]}"] if done.returncode else []
         rows, truth = harness.calls(place / "run.tokrec"), server.truth()
     unbalanced, lost, end = recording.ledger(place / "run.tokrec")
-    losses = [f"told as missing: {e['where']}: {e['why']}" for e in recording.events(place / "run.tokrec") if e["k"] == "loss"]
+    # What the rest of the machine maps may overflow the ring for it; the watched processes are then looked at anew.
+    losses = [f"told as missing: {e['where']}: {e['why']}" for e in recording.events(place / "run.tokrec")
+              if e["k"] == "loss" and e["where"] != "mapping"]
     return rows, truth, problems + unbalanced + losses + ([f"lost: {end['lostby']}"] if lost else [])
 
 
