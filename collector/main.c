@@ -19,6 +19,11 @@ static void load_plugins(void)
         tp_warn("plugin %s refused: %s", refused->name, refused->reason);
 }
 
+/* Read by jemalloc, where that is linked. Loading the probes takes some 10 MB for a moment: what is
+ * free goes back at once, and threads are too few for arenas of their own. */
+extern const char *malloc_conf;
+const char *malloc_conf = "narenas:2,dirty_decay_ms:0,muzzy_decay_ms:0";
+
 static const struct {
     const char *name;
     char *full_name;

@@ -67,7 +67,7 @@ if (role === 'server') {
 
 
 def resident(pid):
-    """Bytes of a process's memory that are present, the mappings of BPF maps left out."""
+    """Bytes of a process's memory that are present, the mappings of BPF maps left out; of pages shared by several processes its share."""
     total, skip = 0, False
     try:
         text = pathlib.Path(f"/proc/{pid}/smaps").read_text()
@@ -76,7 +76,7 @@ def resident(pid):
     for line in text.splitlines():
         if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
             skip = "bpf-map" in line
-        elif line.startswith("Rss:") and not skip:
+        elif line.startswith("Pss:") and not skip:
             total += 1024 * int(line.split()[1])
     return total
 
