@@ -115,6 +115,18 @@ size_t tp_image_read_some(const struct tp_image *image, uint64_t address, void *
     return read_at(image->fd, s->offset + at, ret_data, n) ? 0 : n;
 }
 
+size_t tp_image_read_before(const struct tp_image *image, uint64_t address, void *ret_data,
+                            size_t n)
+{
+    const struct tp_segment *s = segment_at(image, address, 0);
+    if (!s)
+        return 0;
+    uint64_t at = address - s->address;
+    if (n > at)
+        n = (size_t)at;
+    return read_at(image->fd, s->offset + at - n, ret_data, n) ? 0 : n;
+}
+
 int tp_image_read(const struct tp_image *image, uint64_t address, void *ret_data, size_t n)
 {
     return tp_image_read_some(image, address, ret_data, n) == n ? 0 : -ENOENT;

@@ -64,6 +64,9 @@ int tp_image_add_marks(struct tp_image *image, const struct tp_elf_mark *marks);
 int tp_image_read(const struct tp_image *image, uint64_t address, void *ret_data, size_t n);
 /* At most n of them: how many, which may be 0. */
 size_t tp_image_read_some(const struct tp_image *image, uint64_t address, void *ret_data, size_t n);
+/* At most n of those before it, which end the buffer's used part: how many. */
+size_t tp_image_read_before(const struct tp_image *image, uint64_t address, void *ret_data,
+                            size_t n);
 /* File offset of an address, in a segment that has all of `flags`. 0 or -ENOENT. */
 int tp_image_offset(const struct tp_image *image, uint64_t address, uint32_t flags,
                     uint64_t *ret_offset);

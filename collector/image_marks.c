@@ -58,11 +58,8 @@ static void prepare(struct marks_search *s)
 static uint64_t string_start(const struct tp_image *image, uint64_t address)
 {
     uint8_t before[STRING_BYTES_MAX];
-    size_t n = address < sizeof(before) ? (size_t)address : sizeof(before);
+    size_t n = tp_image_read_before(image, address, before, sizeof(before)), text = 0;
 
-    while (n > 0 && tp_image_read_some(image, address - n, before, n) != n)
-        n /= 2;
-    size_t text = 0;
     while (text < n && before[n - 1 - text] >= ' ' && before[n - 1 - text] < 0x7f)
         text++;
     return address - text;

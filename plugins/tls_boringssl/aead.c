@@ -149,7 +149,7 @@ static bool is_cipher_path(const struct tp_elf_view *elf, uint64_t target)
 {
     char text[256] = {0};
 
-    for (size_t n = sizeof(text) - 1; n >= 8; n /= 2)
+    for (size_t n = sizeof(text) - 1; n >= 8; n--)
         if (elf->read(elf->host, target, text, n) == 0)
             break;
     return strstr(text, "cipher") || strstr(text, "aead/");
