@@ -248,7 +248,8 @@ static __always_inline void record_moved(const struct tp_ids *ids, const struct 
                          .target = TP_COOKIE_TARGET(cookie),
                          .stack = row->stack,
                          .direction = f->direction,
-                         .unlinked = !c->conn};
+                         .unlinked = !c->conn,
+                         .checked = 1};
     bytes_moved(&m);
 }
 

@@ -6,6 +6,7 @@
 #define TP_MOVED_BPF_H
 
 #include "bpf/copy.bpf.h"
+#include "bpf/looks.bpf.h"
 
 struct tp_moved {
     tp_u64 own_ids;
@@ -17,7 +18,29 @@ struct tp_moved {
     tp_u16 stack;
     tp_u8 direction;
     tp_u8 unlinked;
+    tp_u8 checked; /* as a record of TLS */
+    tp_u8 pad[7];
 };
+
+/* Until something that looks like HTTP was seen at a target, each new stream that begins otherwise
+ * speaks against it. User space removes the probes of those that many speak against. */
+static __always_inline void tally_text(const struct tp_moved *m, int begins)
+{
+    tp_u32 target = m->target;
+    struct tp_tally *t = bpf_map_lookup_elem(&tallies, &target);
+    tp_u64 first = 0, n = m->n < sizeof(first) ? m->n : sizeof(first);
+
+    if (!t || t->passed)
+        return;
+    asm volatile("" : "+r"(n));
+    if (n > sizeof(first))
+        n = sizeof(first);
+    if (!bpf_probe_read_user(&first, n, (void *)m->address) &&
+        (is_request(first, n) || is_answer(first, n) || is_settings(first)))
+        __sync_fetch_and_add(&t->passed, 1);
+    else if (begins)
+        __sync_fetch_and_add(&t->failed, 1);
+}
 
 /* A global function: the verifier checks it once. */
 __attribute__((noinline)) int bytes_moved(struct tp_moved *m)
@@ -47,6 +70,8 @@ __attribute__((noinline)) int bytes_moved(struct tp_moved *m)
         .direction = direction,
         .unlinked = m->unlinked,
     };
+    if (!m->checked)
+        tally_text(m, !copy.offset);
     s->offset[direction] += m->n;
     copy_all(&copy);
     s->lost_bytes += copy.lost_bytes;

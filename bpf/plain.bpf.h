@@ -15,6 +15,7 @@
 
 #include "bpf/cipher.bpf.h"
 #include "bpf/copy.bpf.h"
+#include "bpf/looks.bpf.h"
 #include "bpf/socket.bpf.h"
 #include "bpf/syscall.bpf.h"
 
@@ -96,52 +97,6 @@ static __always_inline void count_unseen(enum tp_unseen way, tp_u64 n)
     struct tp_counters *c = ledger();
     if (c)
         __sync_fetch_and_add(&c->unseen[way], n);
-}
-
-/* ---- does it look like HTTP? ---- */
-
-#define TP_WORD(a, b, c, d, e, f, g, h)                                                            \
-    ((tp_u64)(a) | (tp_u64)(b) << 8 | (tp_u64)(c) << 16 | (tp_u64)(d) << 24 | (tp_u64)(e) << 32 |  \
-     (tp_u64)(f) << 40 | (tp_u64)(g) << 48 | (tp_u64)(h) << 56)
-
-/* Do the n first bytes agree with a word of `length` bytes, as far as both go? */
-static __always_inline int agrees(tp_u64 first, tp_u64 n, tp_u64 word, tp_u64 length)
-{
-    tp_u64 shorter = n < length ? n : length;
-    tp_u64 mask = shorter < 8 ? (1ull << 8 * shorter) - 1 : ~0ull;
-    return ((first ^ word) & mask) == 0;
-}
-
-/* "PRI " begins HTTP/2. */
-static __always_inline int is_request(tp_u64 first, tp_u64 n)
-{
-    return agrees(first, n, TP_WORD('P', 'O', 'S', 'T', ' ', '/', 0, 0), 6) ||
-           agrees(first, n, TP_WORD('G', 'E', 'T', ' ', '/', 0, 0, 0), 5) ||
-           agrees(first, n, TP_WORD('P', 'O', 'S', 'T', ' ', 'h', 't', 't'), 8) ||
-           agrees(first, n, TP_WORD('G', 'E', 'T', ' ', 'h', 't', 't', 'p'), 8) ||
-           agrees(first, n, TP_WORD('H', 'E', 'A', 'D', ' ', '/', 0, 0), 6) ||
-           agrees(first, n, TP_WORD('P', 'U', 'T', ' ', '/', 0, 0, 0), 5) ||
-           agrees(first, n, TP_WORD('P', 'A', 'T', 'C', 'H', ' ', '/', 0), 7) ||
-           agrees(first, n, TP_WORD('D', 'E', 'L', 'E', 'T', 'E', ' ', '/'), 8) ||
-           agrees(first, n, TP_WORD('O', 'P', 'T', 'I', 'O', 'N', 'S', ' '), 8) ||
-           agrees(first, n, TP_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T'), 8);
-}
-
-/* CONNECT: a tunnel through a proxy; inside is TLS. */
-static __always_inline int is_tunnel(tp_u64 first, tp_u64 n)
-{
-    return n >= 4 && agrees(first, n, TP_WORD('C', 'O', 'N', 'N', 'E', 'C', 'T', ' '), 8);
-}
-
-static __always_inline int is_answer(tp_u64 first, tp_u64 n)
-{
-    return n >= 7 && agrees(first, n, TP_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0), 7);
-}
-
-/* A TLS record: handshake, version 3.x. */
-static __always_inline int is_tls(tp_u64 first)
-{
-    return (first & 0xffff) == 0x0316;
 }
 
 static __always_inline tp_u64 first_bytes(const struct tp_io *io, tp_u64 *ret_n)

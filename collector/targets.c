@@ -22,7 +22,20 @@ struct seen_file {
     bool used, probed;
 };
 
+/* Places that were found by what is around them stand to be confirmed by what comes by. */
+#define DOUBTFUL_MAX 256
+#define CERTAIN 100
+/* So much of it, and nothing else, is too much. */
+#define WRONG_MAX 64
+
+struct doubtful {
+    struct tp_target target;
+    char file[64];
+};
+
 struct tp_targets {
+    struct doubtful doubtful[DOUBTFUL_MAX];
+    size_t doubtful_count;
     struct tp_probes *probes;
     tp_locate_fn *locate;
     void *locate_cx;
@@ -184,6 +197,45 @@ static void tell_nobody_looks(struct tp_targets *t, const struct candidate *c)
     t->nobody_looks = true;
 }
 
+static void doubt(struct tp_targets *t, const struct candidate *c, const struct tp_target *target)
+{
+    struct doubtful *d = &t->doubtful[t->doubtful_count];
+
+    if (target->confidence == CERTAIN || t->doubtful_count == DOUBTFUL_MAX)
+        return;
+    d->target = *target;
+    snprintf(d->file, sizeof(d->file), "%s", c->name);
+    d->target.file = d->file;
+    t->doubtful_count++;
+}
+
+/* True: it need not be looked at again. */
+static bool settled(struct tp_targets *t, struct doubtful *d)
+{
+    struct tp_tally tally;
+
+    if (tp_probes_tally(t->probes, d->target.id, &tally))
+        return false;
+    if (tally.passed || tally.failed < WRONG_MAX)
+        return tally.passed;
+    tp_probes_detach(t->probes, d->target.id);
+    d->target.file = d->file;
+    d->target.confidence = 0;
+    d->target.error = "what came by there was no HTTP and no record of TLS: its probes are removed";
+    t->each(t->cx, &d->target);
+    return true;
+}
+
+void tp_targets_check(struct tp_targets *targets)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < targets->doubtful_count; i++)
+        if (!settled(targets, &targets->doubtful[i]))
+            targets->doubtful[kept++] = targets->doubtful[i];
+    targets->doubtful_count = kept;
+}
+
 static bool attach_found(struct tp_targets *t, const struct candidate *c,
                          const struct tp_location *location, const struct tp_found *f)
 {
@@ -198,6 +250,8 @@ static bool attach_found(struct tp_targets *t, const struct candidate *c,
         target.error = err ? attach_error(err) : NULL;
     }
     tell(t, c, &target);
+    if (!target.error)
+        doubt(t, c, &target);
     return !target.error;
 }
 

@@ -35,6 +35,10 @@ struct tp_targets *tp_targets_new(struct tp_probes *probes, tp_locate_fn *locate
                                   tp_target_fn *each, void *cx);
 void tp_targets_free(struct tp_targets *targets);
 
+/* Looks at what came by at places that were found without symbols: where it is not what it should
+ * be, the probes are removed, and `each` is called for the target once more, with the error. */
+void tp_targets_check(struct tp_targets *targets);
+
 /* The file at path, before anyone runs it. 0, also when it is no target; -errno where it cannot be
  * opened. */
 int tp_targets_add_path(struct tp_targets *targets, const char *path);

@@ -167,6 +167,7 @@ static void on_mapping(void *cx, const struct tp_mapping *mapping)
 
 void tp_watcher_poll(struct tp_watcher *watcher)
 {
+    tp_targets_check(watcher->targets);
     if (watcher->mmaps) {
         uint64_t lost = tp_mmaps_read(watcher->mmaps, on_mapping, watcher);
         if (lost) {
