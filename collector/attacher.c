@@ -173,6 +173,10 @@ static void tell_parser_end(struct tp_attacher *a)
 static void serve(struct tp_attacher *a)
 {
     tp_launch_on_signal(a->launch);
+    if (a->launch->refused_signal)
+        tp_warn("signal %d cannot be passed on: the command runs as another user by now",
+                a->launch->refused_signal);
+    a->launch->refused_signal = 0;
     serve_parser(a);
     if (a->parser->fd < 0 && !a->enough && !a->parser_ended)
         a->parser_ended = true;
@@ -270,8 +274,9 @@ static int hand_over(struct tp_attacher *a, int output_fd)
     if (err) {
         char how[64];
         tp_child_stop(a->parser, true);
-        tp_error("the parser did not start: it %s",
-                 tp_child_describe_end(a->parser, how, sizeof(how)));
+        if (!WIFEXITED(a->parser->wait_status)) /* else it has said why */
+            tp_error("the parser did not start: it %s",
+                     tp_child_describe_end(a->parser, how, sizeof(how)));
     }
     return err;
 }

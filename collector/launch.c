@@ -152,7 +152,8 @@ static void pass_on(struct tp_launch *launch, const struct signalfd_siginfo *inf
         launch->interrupted = true;
     if (launch->pid <= 0 || info->ssi_code == SI_KERNEL || info->ssi_pid == (uint32_t)launch->pid)
         return;
-    kill(launch->pid, (int)info->ssi_signo);
+    if (kill(launch->pid, (int)info->ssi_signo) && errno == EPERM)
+        launch->refused_signal = (int)info->ssi_signo;
 }
 
 void tp_launch_on_signal(struct tp_launch *launch)

@@ -17,6 +17,7 @@ struct tp_launch {
     int signal_fd;   /* signals for us, the child's end among them */
     int wait_status; /* once reaped */
     bool reaped;
+    int refused_signal; /* the last that the command could not be sent: it runs as another user */
     bool interrupted; /* a signal that ends programs came, and there was no command to pass it to */
 };
 

@@ -211,6 +211,16 @@ static int epoll_open(struct parser *p)
     return 0;
 }
 
+static int begin_output(struct parser *p, int fd)
+{
+    const char *path = p->given->options->output;
+    int err = tp_output_begin(&p->output, fd, path);
+
+    if (err)
+        tp_error("%s: cannot be written: %s", path, strerror(-err));
+    return err;
+}
+
 /* With what the attacher has opened. */
 static int begin(struct parser *p)
 {
@@ -221,7 +231,7 @@ static int begin(struct parser *p)
     if (err == -EPIPE)
         return err;
     if (!err)
-        err = tp_output_begin(&p->output, fds[2], p->given->options->output);
+        err = begin_output(p, fds[2]);
     if (!err)
         err = open_session(p, &m, fds);
     if (!err)
@@ -229,7 +239,8 @@ static int begin(struct parser *p)
     if (!err)
         err = epoll_open(p);
     if (err) {
-        tp_error("the parser cannot begin: %s", strerror(-err));
+        if (p->output.writer)
+            tp_error("the parser cannot begin: %s", strerror(-err));
         return err;
     }
     write_start(p, &m);
