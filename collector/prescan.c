@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/packages.h"
 #include "collector/words.h"
 
 #define FILES_MAX 128         /* files looked into */
@@ -205,6 +206,28 @@ static void look_at_elf(struct walk *w, const char *path, const struct tp_words 
     globfree(&found);
 }
 
+struct in_package {
+    struct walk *walk;
+    int depth;
+};
+
+static void look_at_executable(void *cx, const char *path)
+{
+    struct in_package *p = cx;
+    look_at_file(p->walk, path, p->depth);
+}
+
+/* What it names; and, of a package that npm installed, the executables for this platform. */
+static void look_at_script(struct walk *w, const char *path, const struct tp_words *words,
+                           int depth)
+{
+    struct in_package in_package = {w, depth};
+
+    look_at_words(w, path, words, depth);
+    if (words->bytes > 0)
+        tp_packages_of_script(path, look_at_executable, &in_package);
+}
+
 static void look_at_file(struct walk *w, const char *path, int depth)
 {
     int fd = depth <= DEPTH_MAX ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) : -1;
@@ -216,7 +239,7 @@ static void look_at_file(struct walk *w, const char *path, int depth)
         if (words->is_elf)
             look_at_elf(w, path, words, depth);
         else
-            look_at_words(w, path, words, depth + 1);
+            look_at_script(w, path, words, depth + 1);
     }
     free(words);
     close(fd);

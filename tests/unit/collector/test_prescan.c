@@ -120,3 +120,38 @@ Test(prescan, finds_commands_as_a_shell_would)
     if (geteuid() != 0)
         cr_expect_eq(tp_command_find("engine", path), -EACCES);
 }
+
+/* As npm lays out an agent: a script, and an executable for each platform in a package beside it.
+ */
+static void install_package(const char *listed)
+{
+    char text[256];
+
+    cr_assert_eq(system("mkdir -p node_modules/@maker/agent/bin node_modules/.bin "
+                        "node_modules/@maker/agent-linux-x64/vendor/bin "
+                        "node_modules/@maker/agent-linux-arm64/vendor/bin"),
+                 0);
+    cr_assert_eq(system("cp engine node_modules/@maker/agent-linux-x64/vendor/bin/engine && "
+                        "cp engine node_modules/@maker/agent-linux-arm64/vendor/bin/engine && "
+                        "truncate -s 3M node_modules/@maker/*/vendor/bin/engine"),
+                 0);
+    snprintf(text, sizeof(text),
+             "{\"optionalDependencies\": {\"%s-x64\": \"1\", \"%s-arm64\": \"1\"}}", listed,
+             listed);
+    script("node_modules/@maker/agent/package.json", text);
+    script("node_modules/@maker/agent/bin/agent.js", "#!/usr/bin/env node\nstart();\n");
+    cr_assert_eq(symlink("../@maker/agent/bin/agent.js", "node_modules/.bin/agent"), 0);
+}
+
+Test(prescan, finds_the_executable_for_this_platform_of_an_npm_package)
+{
+    install_package("@maker/agent-linux");
+    expect_found("node_modules/.bin/agent", "x", NULL, NULL);
+}
+
+Test(prescan, leaves_packages_alone_that_an_npm_package_does_not_name)
+{
+    char *argv[] = {"node_modules/.bin/agent", NULL};
+    install_package("@maker/other-linux");
+    cr_expect_eq(times_seen(argv), 0);
+}
