@@ -85,6 +85,9 @@ void tp_image_done(struct tp_image *image)
 
 int tp_image_add_marks(struct tp_image *image, const struct tp_elf_mark *marks)
 {
+    for (size_t i = 0; i < image->mark_count; i++)
+        if (image->mark[i] == marks)
+            return 0; /* plugins may share a list */
     for (size_t i = 0; marks && marks[i].text; i++) {
         if (image->mark_count == TP_MARKS_MAX)
             return -E2BIG;

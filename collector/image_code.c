@@ -20,6 +20,7 @@
 #define OPERAND_BYTES 4u
 /* Bytes before and after an operand that searches look at. */
 #define MARGIN_BYTES 16u
+#define NEAR_BYTES (4u * 1024u * 1024u)
 
 /* ---- references ---- */
 
@@ -281,20 +282,36 @@ static bool search_calls(void *cx, uint64_t address, const uint8_t *data, size_t
     return true;
 }
 
+/* Callers are mostly of the same library, which the linker puts in one place: there first. */
+static int search_near(struct tp_image *image, struct call_search *s)
+{
+    for (size_t i = 0; i < image->segment_count; i++) {
+        const struct tp_segment *all = &image->segment[i];
+        uint64_t at = s->target - all->address;
+        if (!(all->flags & PF_X) || s->target < all->address || at >= all->bytes)
+            continue;
+        uint64_t first = at > NEAR_BYTES ? at - NEAR_BYTES : 0;
+        uint64_t left = all->bytes - first;
+        const struct tp_segment near = {.address = all->address + first,
+                                        .offset = all->offset + first,
+                                        .bytes = left < 2 * NEAR_BYTES ? left : 2 * NEAR_BYTES,
+                                        .flags = all->flags};
+        return tp_image_pieces(image, &near, 2 * MARGIN_BYTES, search_calls, s);
+    }
+    return 0;
+}
+
 int tp_image_called(struct tp_image *image, uint64_t address)
 {
     struct call_search s = {.target = address};
 
     if (image->machine != EM_X86_64)
         return -EOPNOTSUPP;
-    for (size_t i = 0; i < image->segment_count && !s.found; i++) {
-        if (!(image->segment[i].flags & PF_X))
-            continue;
-        int err = tp_image_pieces(image, &image->segment[i], 2 * MARGIN_BYTES, search_calls, &s);
-        if (err)
-            return err;
-    }
-    return s.found;
+    int err = search_near(image, &s);
+    for (size_t i = 0; i < image->segment_count && !s.found && !err; i++)
+        if (image->segment[i].flags & PF_X)
+            err = tp_image_pieces(image, &image->segment[i], 2 * MARGIN_BYTES, search_calls, &s);
+    return err ? err : s.found;
 }
 
 /* ---- instructions ---- */

@@ -54,13 +54,25 @@ static void settle(struct tp_tls_location *at, int result)
         snprintf(at->reason, sizeof(at->reason), "its read and write functions were not found");
 }
 
+static bool is_over(const struct tp_tls_ops *ops, const char *library)
+{
+    for (const char *const *l = ops->over; l && *l; l++)
+        if (strcmp(*l, library) == 0)
+            return true;
+    return false;
+}
+
 /* Both would see the same bytes: the program's own calls tell more than the cipher below them. */
 static bool yields(const struct tp_found *f, const struct tp_found *to)
 {
     const struct tp_tls_ops *ops = tls_plugin((size_t)f->stack)->ops.tls;
     const struct tp_tls_ops *other = tls_plugin((size_t)to->stack)->ops.tls;
 
-    if (f == to || strcmp(ops->library, other->library) != 0)
+    if (f == to)
+        return false;
+    if (ops->layer == TP_TLS_RECORD && to->at.count > 0 && is_over(other, ops->library))
+        return true;
+    if (strcmp(ops->library, other->library) != 0)
         return false;
     if ((f->at.count == 0) != (to->at.count == 0))
         return f->at.count == 0;

@@ -179,6 +179,8 @@ static bool check_tls(struct verdict *v, const struct tp_tls_ops *ops)
         return refuse(v, "locate is missing or no function");
     if (ops->layer > TP_TLS_RECORD)
         return refuse(v, "unknown layer %u", ops->layer);
+    if (ops->over && !is_text_list(ops->over, OPTIONS_MAX))
+        return refuse(v, "what it is over is not a list of texts that ends with NULL");
     return check_marks(v, ops->marks);
 }
 

@@ -270,6 +270,8 @@ struct tp_tls_ops {
                             the surer one counts, and TP_TLS_STREAM before TP_TLS_RECORD */
     uint32_t layer;      /* enum tp_tls_layer */
     uint32_t pad;
+    const char *const *over; /* libraries whose TP_TLS_RECORD would see the same bytes again,
+                                besides its own; NULL-terminated, or NULL */
     const struct tp_elf_mark *marks; /* ends with a NULL text; or NULL */
     /* 1: there it is; 0: the file has no such stack; negative errno: it seems so, but its places
      * are not certain, and ret->reason says why. ret comes zeroed. */

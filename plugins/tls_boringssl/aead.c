@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aead.h"
 #include "errors.h"
 
 /* Reasons of the cipher library, from openssl/cipher.h. */
@@ -25,7 +26,7 @@ enum {
     {                                                                                              \
         text, sizeof(text) - 1, TP_MARK_ENDING                                                     \
     }
-static const struct tp_elf_mark marks[] = {
+const struct tp_elf_mark aead_marks[] = {
     ENDING("/aead.cc.inc"), ENDING("/aead.cc"), ENDING("/aead.c"), {0}};
 
 enum function { SEAL, SEAL_SCATTER, OPEN, OPEN_GATHER, SEAL_SPANS, FUNCTIONS };
@@ -144,26 +145,27 @@ static int choose(const struct tp_elf_view *elf, const struct error_functions *a
     return 1;
 }
 
-/* Other libraries have files of that name. */
-static bool is_cipher_path(const struct tp_elf_view *elf, uint64_t target)
+static enum aead_maker maker_of(const struct tp_elf_view *elf, uint64_t target)
 {
     char text[256] = {0};
 
     for (size_t n = sizeof(text) - 1; n >= 8; n--)
         if (elf->read(elf->host, target, text, n) == 0)
             break;
-    return strstr(text, "cipher") || strstr(text, "aead/");
+    if (!strstr(text, "cipher") && !strstr(text, "aead/"))
+        return AEAD_NOBODY;
+    return strstr(text, "boringssl") ? AEAD_GOOGLE : AEAD_AWS;
 }
 
-static int locate(const struct tp_elf_view *elf, struct tp_tls_location *ret)
+int aead_locate(const struct tp_elf_view *elf, enum aead_maker maker, struct tp_tls_location *ret)
 {
     int result = 0;
 
-    for (size_t i = 0; marks[i].text && result <= 0; i++) {
+    for (size_t i = 0; aead_marks[i].text && result <= 0; i++) {
         struct tp_elf_reference first;
         struct error_functions *all;
-        if (elf->references(elf->host, &marks[i], &first, 1) <= 0 ||
-            !is_cipher_path(elf, first.target) || errors_collect(elf, &marks[i], &all))
+        if (elf->references(elf->host, &aead_marks[i], &first, 1) <= 0 ||
+            maker_of(elf, first.target) != maker || errors_collect(elf, &aead_marks[i], &all))
             continue;
         int chosen = all->count > 0 ? choose(elf, all, ret) : 0;
         result = chosen ? chosen : result;
@@ -171,24 +173,3 @@ static int locate(const struct tp_elf_view *elf, struct tp_tls_location *ret)
     }
     return result;
 }
-
-static const struct tp_tls_ops ops = {
-    .stack = "rustls",
-    .library = "boringssl",
-    .layer = TP_TLS_RECORD,
-    .marks = marks,
-    .locate = locate,
-};
-
-static const struct tp_plugin plugin = {
-    .magic = TP_PLUGIN_MAGIC,
-    .abi = TP_PLUGIN_ABI,
-    .size = sizeof(struct tp_plugin),
-    .kind = TP_PLUGIN_TLS,
-    .name = "tls_aead",
-    .version = "1",
-    .summary = "rustls over AWS-LC inside executables without symbols, at the cipher",
-    .ops.tls = &ops,
-};
-
-TP_PLUGIN(plugin);

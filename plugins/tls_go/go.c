@@ -109,10 +109,14 @@ static int locate(const struct tp_elf_view *elf, struct tp_tls_location *ret)
     return 1;
 }
 
+/* Some builds let BoringSSL do the ciphers. */
+static const char *const over[] = {"boringssl", NULL};
+
 static const struct tp_tls_ops ops = {
     .stack = "go",
     .library = "go",
     .layer = TP_TLS_STREAM,
+    .over = over,
     .locate = locate,
 };
 
