@@ -17,6 +17,19 @@ struct loss {
     uint64_t bytes, count;
 };
 
+/* A server's end may be told before the client's request: its record is made when the client's
+ * write returns, and the server may have answered by then. So it waits this long for its twin. */
+#define TWIN_WAIT_NS 1000000000u
+#define WAITING_MAX 256
+
+struct waiting {
+    struct tp_exchange *x;
+    struct tp_call *call;
+    enum tp_exchange_end why;
+    struct tp_process process; /* as it was; pid 0: not known */
+    struct tp_hash key;
+};
+
 struct tp_calls {
     struct tp_calls_options options;
     struct tp_calls_stats stats;
@@ -28,6 +41,8 @@ struct tp_calls {
     size_t loss_count;
     uint64_t ordinal, now_ns;
     struct tp_twins twins;
+    struct waiting waiting[WAITING_MAX]; /* oldest first */
+    size_t waiting_count;
 };
 
 struct tp_calls *tp_calls_new(const struct tp_calls_options *options)
@@ -233,10 +248,9 @@ static void count_call(struct tp_calls_stats *s, const struct tp_call *call,
 }
 
 static void call_facts(struct tp_calls *calls, const struct tp_exchange *x,
-                       const struct tp_call *call, enum tp_exchange_end why,
-                       struct tp_call_facts *f)
+                       const struct tp_call *call, const struct tp_process *process,
+                       enum tp_exchange_end why, struct tp_call_facts *f)
 {
-    const struct tp_process *process = find_process(calls, x->origin.pid);
     const char *said = tp_call_string(call, TP_CALL_SESSION);
     uint64_t more[2] = {x->start_ns, x->ordinal};
     *f = (struct tp_call_facts){
@@ -277,11 +291,12 @@ static void call_losses(struct tp_calls *calls, const struct tp_exchange *x,
 }
 
 static void end_call(struct tp_calls *calls, const struct tp_exchange *x,
-                     const struct tp_call *call, enum tp_exchange_end why)
+                     const struct tp_call *call, const struct tp_process *process,
+                     enum tp_exchange_end why)
 {
     struct tp_call_facts facts;
     struct tp_link_result link;
-    call_facts(calls, x, call, why, &facts);
+    call_facts(calls, x, call, process, why, &facts);
     bool ended = has_ended(call, why);
     link_call(calls, x, call, &facts, ended, &link);
     facts.link = &link;
@@ -316,6 +331,54 @@ static bool is_twin(struct tp_exchange *x)
     }
     struct tp_hash key = twin_key(x);
     return tp_twins_take(twins, &key, x->start_ns);
+}
+
+/* ---- servers' ends that wait for their clients' ---- */
+
+static void waiting_remove(struct tp_calls *calls, size_t at)
+{
+    tp_exchange_free(calls->waiting[at].x);
+    calls->waiting_count--;
+    memmove(&calls->waiting[at], &calls->waiting[at + 1],
+            (calls->waiting_count - at) * sizeof(calls->waiting[0]));
+}
+
+static void waiting_tell_first(struct tp_calls *calls)
+{
+    const struct waiting *w = &calls->waiting[0];
+    end_call(calls, w->x, w->call, w->process.pid ? &w->process : NULL, w->why);
+    waiting_remove(calls, 0);
+}
+
+static void waiting_add(struct tp_calls *calls, struct tp_exchange *x, struct tp_call *call,
+                        enum tp_exchange_end why)
+{
+    const struct tp_process *process = find_process(calls, x->origin.pid);
+    if (calls->waiting_count == WAITING_MAX)
+        waiting_tell_first(calls);
+    struct waiting *w = &calls->waiting[calls->waiting_count++];
+    *w = (struct waiting){.x = x, .call = call, .why = why, .key = twin_key(x)};
+    if (process)
+        w->process = *process;
+}
+
+/* A client's request is told: the server's end of it may have been waiting. */
+static void waiting_match(struct tp_calls *calls, const struct tp_hash *key)
+{
+    for (size_t i = 0; i < calls->waiting_count; i++) {
+        const struct waiting *w = &calls->waiting[i];
+        if (!tp_hash_equal(&w->key, key) || !tp_twins_take(&calls->twins, key, w->x->start_ns))
+            continue;
+        calls->stats.twin_exchanges++;
+        waiting_remove(calls, i);
+        return;
+    }
+}
+
+void tp_calls_settle(struct tp_calls *calls, uint64_t now_ns)
+{
+    while (calls->waiting_count > 0 && calls->waiting[0].x->end_ns + TWIN_WAIT_NS <= now_ns)
+        waiting_tell_first(calls);
 }
 
 /* Without a head nothing says where the request went: the answer's shape may still tell. */
@@ -371,6 +434,7 @@ static void request_end(void *cx, uint64_t time_ns)
     if (!x->origin.server) {
         struct tp_hash key = twin_key(x);
         x->twin_ticket = tp_twins_client_begin(&x->calls->twins, &key, x->start_ns);
+        waiting_match(x->calls, &key);
     }
 }
 
@@ -417,10 +481,14 @@ static void response_end(void *cx, enum tp_exchange_end why, uint64_t time_ns)
     x->ended = why == TP_END_COMPLETE;
     bool twin = is_twin(x);
     struct tp_call *call = twin ? NULL : tp_exchange_call(x);
+    if (call && x->origin.server && x->request_ended) {
+        waiting_add(calls, x, call, why);
+        return;
+    }
     if (twin) {
         calls->stats.twin_exchanges++;
     } else if (call) {
-        end_call(calls, x, call, why);
+        end_call(calls, x, call, find_process(calls, x->origin.pid), why);
     } else {
         calls->stats.other_exchanges++;
         tell(calls, x, NULL, "stream", "bytes missing", x->lost_bytes, 0);
@@ -457,6 +525,7 @@ void tp_calls_free(struct tp_calls *calls)
 {
     if (!calls)
         return;
+    tp_calls_settle(calls, UINT64_MAX);
     flush_losses(calls);
     tp_apis_done(&calls->apis);
     tp_link_free(calls->link);

@@ -46,6 +46,10 @@ void tp_calls_free(struct tp_calls *calls);
 /* The consumer to give to tp_conns_new(), with `calls` as cx. */
 extern const struct tp_exchange_ops tp_calls_exchange_ops;
 
+/* Tells the calls that waited long enough for another end of theirs to show; now and then, and with
+ * UINT64_MAX, which tells them all, before the statistics are taken. */
+void tp_calls_settle(struct tp_calls *calls, uint64_t now_ns);
+
 void tp_calls_stats(const struct tp_calls *calls, struct tp_calls_stats *ret_stats);
 
 /* Name of the token estimator whose numbers blocks carry (meta: "est"). */

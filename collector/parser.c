@@ -265,6 +265,7 @@ static void flush_in_time(struct parser *p)
     if (now - p->flushed_ns < FLUSH_PERIOD_NS)
         return;
     p->flushed_ns = now;
+    tp_calls_settle(p->calls, now);
     tell_losses(p);
     tp_output_flush(&p->output);
 }
@@ -290,6 +291,7 @@ static void run_until_over(struct parser *p)
 static void close_consumers(struct parser *p, struct tp_calls_stats *ret_stats)
 {
     tp_conns_free(p->conns, now_ns());
+    tp_calls_settle(p->calls, UINT64_MAX);
     tp_calls_stats(p->calls, ret_stats);
     tp_calls_free(p->calls);
 }
