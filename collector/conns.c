@@ -143,8 +143,9 @@ int tp_conns_data(struct tp_conns *conns, const struct tp_data_record *record,
         count_untaken(conns, record, tls, "of a connection that is gone");
         return 0;
     }
+    /* Its close record is missing, and with it how far it had got: what is open may lack its end. */
     if (c && c->origin.generation < record->generation) {
-        end_at(conns, at, TP_END_CLOSED, true, record->entry_ns);
+        end_at(conns, at, TP_END_LOST, false, record->entry_ns);
         c = NULL;
     }
     if (!c)

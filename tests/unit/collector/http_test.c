@@ -314,3 +314,17 @@ Test(http, keeps_ten_thousand_idle_connections_in_little_memory)
     cr_expect_eq(log_.over, 10000);
     cr_expect_leq(mallinfo2().uordblks, before + log_bytes + 10000 * 1024);
 }
+
+/* The record of a connection's end fell into a hole: how far it had got is not known. */
+Test(http, is_lost_where_another_connection_stands_at_its_place)
+{
+    ask(GET);
+    answer(OK "\r\na body that ends with the connection");
+    wire.generation++;
+    wire.offset[0] = wire.offset[1] = 0;
+    ask(GET);
+    const struct seen *s = exchange_log_at(&log_, 0);
+    cr_assert(s->over);
+    cr_expect_eq(s->why, TP_END_LOST);
+    cr_expect_eq(exchange_log_at(&log_, 1)->over, false);
+}
