@@ -123,6 +123,11 @@ static void json_where(struct tp_json *j, const struct tp_row *row, const struct
 
 static void json_place(struct tp_json *j, const struct tp_row *row, const struct tp_names *names)
 {
+    static const char *const keys[TP_ROW_STRINGS] = {
+        [TP_ROW_THREAD] = "thread",     [TP_ROW_PARENT_THREAD] = "parent_thread",
+        [TP_ROW_SUBAGENT] = "subagent", [TP_ROW_TURN] = "turn",
+        [TP_ROW_PROJECT] = "project",
+    };
     char conversation[TP_CONVERSATION_SIZE];
     tp_conversation_name(row, conversation);
     tp_json_kv_text(j, "task", tp_names_text(names, row->string[TP_ROW_TASK]));
@@ -130,6 +135,7 @@ static void json_place(struct tp_json *j, const struct tp_row *row, const struct
     tp_json_kv_text(j, "conversation", conversation);
     tp_json_kv_u64(j, "round", row->round);
     tp_json_kv_text(j, "agent", tp_names_text(names, tp_row_agent(row)));
+    json_strings(j, row, names, keys, TP_ROW_THREAD, TP_ROW_PROJECT);
     tp_json_key(j, "labels");
     tp_json_map(j);
     for (size_t i = 0; i < row->label_count; i++)

@@ -99,6 +99,31 @@ const char *tp_call_string(const struct tp_call *call, enum tp_call_string which
 
 /* ---- request ---- */
 
+/* Most of a request is below places that the walk beside knows nothing of. */
+static void request_value(void *cx, const struct tp_json_event *e)
+{
+    struct tp_call *call = cx;
+    bool scalar = e->type >= TP_JSON_STRING;
+    tp_rules_handler.value(&call->request_walk, e);
+    if (!scalar || !call->beside->skipped)
+        tp_rules_handler.value(call->beside, e);
+}
+
+static void request_key(void *cx, const char *key, size_t n)
+{
+    struct tp_call *call = cx;
+    tp_rules_handler.key(&call->request_walk, key, n);
+    if (!call->beside->skipped)
+        tp_rules_handler.key(call->beside, key, n);
+}
+
+void tp_call_walk_beside(struct tp_call *call, struct tp_rules_walk *walk)
+{
+    static const struct tp_json_handler both = {.value = request_value, .key = request_key};
+    call->beside = walk;
+    tp_json_init(&call->request_json, &both, call, false);
+}
+
 /* Requests and answers may overlap (an answer that begins before the request has ended), so what
  * strings and blocks belong to is set for each piece. */
 void tp_call_request(struct tp_call *call, const char *data, size_t n)

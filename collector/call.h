@@ -67,7 +67,8 @@ struct tp_call {
     bool answer_hole;
     struct tp_json request_json, answer_json;
     struct tp_rules_walk request_walk, answer_walk;
-    struct tp_rules_walk *walk; /* the one whose event is being handled */
+    struct tp_rules_walk *beside; /* goes over the request as well; or NULL */
+    struct tp_rules_walk *walk;   /* the one whose event is being handled */
     enum tp_answer_form form;
     struct tp_sse sse;
     const char *event; /* name of the server-sent event being read, or "" */
@@ -84,6 +85,8 @@ struct tp_call *tp_call_new(const struct tp_call_api *api, const struct tp_http_
                             const struct tp_blocks_options *options);
 void tp_call_free(struct tp_call *call);
 
+/* Before the request's first byte: a walk that sees the same document. */
+void tp_call_walk_beside(struct tp_call *call, struct tp_rules_walk *walk);
 void tp_call_request(struct tp_call *call, const char *data, size_t n);
 void tp_call_request_hole(struct tp_call *call);
 void tp_call_request_end(struct tp_call *call);

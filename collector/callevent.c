@@ -31,6 +31,21 @@ static void event_begin(struct tp_pack *p, const struct tp_calls_options *o, con
     tp_pack_kv_str(p, TP_K_MACHINE, o->machine);
 }
 
+static void write_agent(struct tp_pack *p, const struct tp_agent_facts *facts)
+{
+    static const char *const keys[TP_AGENT_FACTS] = {
+        [TP_AGENT_SESSION] = TP_K_SESSION,
+        [TP_AGENT_THREAD] = TP_K_THREAD,
+        [TP_AGENT_PARENT_THREAD] = TP_K_PARENT_THREAD,
+        [TP_AGENT_SUBAGENT] = TP_K_SUBAGENT,
+        [TP_AGENT_TURN] = TP_K_TURN,
+        [TP_AGENT_PROJECT] = TP_K_PROJECT,
+    };
+    tp_pack_kv_str(p, TP_K_AGENT, facts->agent ? facts->agent->name : NULL);
+    for (int i = 0; i < TP_AGENT_FACTS; i++)
+        tp_pack_kv_str(p, keys[i], tp_agent_fact_text(facts, (enum tp_agent_fact)i));
+}
+
 static void write_who(struct tp_pack *p, const struct tp_calls_options *o,
                       const struct tp_call_facts *f)
 {
@@ -40,8 +55,7 @@ static void write_who(struct tp_pack *p, const struct tp_calls_options *o,
         tp_pack_kv_str(p, TP_K_PROGRAM, f->process->program);
         tp_pack_kv_str(p, TP_K_TREE, f->process->tree);
     }
-    tp_pack_kv_str(p, TP_K_SESSION, f->session);
-    tp_pack_kv_str(p, TP_K_AGENT, f->agent);
+    write_agent(p, f->agent);
     tp_pack_kv_str(p, TP_K_TASK, o->task);
     if (!o->label_count)
         return;

@@ -4,6 +4,7 @@
 #ifndef TP_CALLEVENT_H
 #define TP_CALLEVENT_H
 
+#include "collector/agents.h"
 #include "collector/call.h"
 #include "collector/calls.h"
 #include "collector/link.h"
@@ -19,7 +20,7 @@ struct tp_call_facts {
     const char *tls, *http_version, *encoding;
     const char *server, *path; /* NULL: not known */
     const char *provider;      /* NULL: the API's own */
-    const char *session, *agent;
+    const struct tp_agent_facts *agent;
     int status; /* 0: not known */
     enum tp_outcome outcome;
     bool complete;

@@ -247,12 +247,12 @@ static void count_call(struct tp_calls_stats *s, const struct tp_call *call,
     s->lost_bytes += f->lost_bytes;
 }
 
-static void call_facts(struct tp_calls *calls, const struct tp_exchange *x,
-                       const struct tp_call *call, const struct tp_process *process,
-                       enum tp_exchange_end why, struct tp_call_facts *f)
+static void call_facts(struct tp_calls *calls, struct tp_exchange *x, const struct tp_call *call,
+                       const struct tp_process *process, enum tp_exchange_end why,
+                       struct tp_call_facts *f)
 {
-    const char *said = tp_call_string(call, TP_CALL_SESSION);
     uint64_t more[2] = {x->start_ns, x->ordinal};
+    tp_agent_facts_session(&x->agent, tp_call_string(call, TP_CALL_SESSION));
     *f = (struct tp_call_facts){
         .id = event_id(calls, "call", &x->origin, process ? process->start_ns : 0, more),
         .pid = x->origin.pid,
@@ -263,8 +263,7 @@ static void call_facts(struct tp_calls *calls, const struct tp_exchange *x,
         .server = x->server,
         .provider = x->provider,
         .path = x->path,
-        .session = x->session ? x->session : said,
-        .agent = x->agent,
+        .agent = &x->agent,
         .status = x->status,
         .outcome = outcome_of(x, call, why),
         .complete = is_complete(x, call, why),
@@ -290,9 +289,8 @@ static void call_losses(struct tp_calls *calls, const struct tp_exchange *x,
     tell(calls, x, &f->id, "json", "not JSON", 0, whole && x->status < 400 ? call->json_errors : 0);
 }
 
-static void end_call(struct tp_calls *calls, const struct tp_exchange *x,
-                     const struct tp_call *call, const struct tp_process *process,
-                     enum tp_exchange_end why)
+static void end_call(struct tp_calls *calls, struct tp_exchange *x, const struct tp_call *call,
+                     const struct tp_process *process, enum tp_exchange_end why)
 {
     struct tp_call_facts facts;
     struct tp_link_result link;
@@ -386,7 +384,7 @@ static void *request_begin(void *cx, const struct tp_conn_origin *origin,
                            const struct tp_http_head *head, uint64_t time_ns)
 {
     struct tp_calls *calls = cx;
-    struct tp_exchange *x = tp_exchange_new(origin, time_ns);
+    struct tp_exchange *x = tp_exchange_new(origin, time_ns, &calls->apis, calls->options.key);
     if (!x) {
         on_loss(calls, origin, "blocks", "no memory", 0);
         return NULL;

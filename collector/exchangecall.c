@@ -7,7 +7,8 @@
 #define PATH_MAX_BYTES 512
 #define SHAPE_SURE 50
 
-struct tp_exchange *tp_exchange_new(const struct tp_conn_origin *origin, uint64_t time_ns)
+struct tp_exchange *tp_exchange_new(const struct tp_conn_origin *origin, uint64_t time_ns,
+                                    const struct tp_apis *apis, const struct tp_hash_key *key)
 {
     struct tp_exchange *x = calloc(1, sizeof(*x));
     if (!x)
@@ -21,6 +22,9 @@ struct tp_exchange *tp_exchange_new(const struct tp_conn_origin *origin, uint64_
         return NULL;
     }
     XXH3_64bits_reset(x->request_digest);
+    tp_agent_facts_init(&x->agent, apis->agents, key);
+    tp_rules_walk_init(&x->agent_walk, tp_agents_rules(apis->agents), &tp_agent_facts_sink,
+                       &x->agent, false);
     return x;
 }
 
@@ -32,7 +36,7 @@ void tp_exchange_free(struct tp_exchange *x)
         tp_call_free(x->readings[i]);
     free(x->server);
     free(x->path);
-    free(x->session);
+    tp_rules_walk_done(&x->agent_walk);
     XXH3_freeState(x->request_digest);
     free(x);
 }
@@ -42,8 +46,11 @@ static void reading_add(struct tp_exchange *x, const struct tp_call_api *api,
                         const struct tp_http_view *view, const struct tp_blocks_options *options)
 {
     struct tp_call *call = tp_call_new(api, view, options);
-    if (call)
-        x->readings[x->reading_count++] = call;
+    if (!call)
+        return;
+    if (!x->reading_count)
+        tp_call_walk_beside(call, &x->agent_walk);
+    x->readings[x->reading_count++] = call;
 }
 
 static const char *no_header(void *host_data, const char *name)
@@ -99,12 +106,10 @@ void tp_exchange_head(struct tp_exchange *x, const struct tp_apis *apis,
 {
     const char *path = target_path(head->target);
     const char *host = tp_http_field(head, "host");
-    const char *session = tp_agent_session(head);
     x->head_seen = true;
     x->path = copy_clean(path, strcspn(path, "?#"));
     x->server = host ? copy_clean(host, strlen(host)) : NULL;
-    x->session = session ? copy_clean(session, strlen(session)) : NULL;
-    x->agent = tp_agent_name(head);
+    tp_agent_facts_head(&x->agent, head);
     x->provider = tp_provider_named(host, NULL);
     copy_short(x->version, sizeof(x->version), head->version);
     const char *query = strchr(path, '?');

@@ -16,9 +16,10 @@ struct tp_exchange {
     struct tp_call *readings[TP_APIS_MAX];
     size_t reading_count;
 
-    char *server, *path, *session; /* NULL: not known */
-    const char *agent;             /* static */
-    const char *provider;          /* static; NULL: the API's own */
+    char *server, *path;  /* NULL: not known */
+    const char *provider; /* static; NULL: the API's own */
+    struct tp_agent_facts agent;
+    struct tp_rules_walk agent_walk; /* over the request, beside that of the first reading */
     char version[12], encoding[16], content_type[64];
     enum tp_answer_form form;
     int status;
@@ -33,7 +34,8 @@ struct tp_exchange {
 };
 
 /* NULL without memory. */
-struct tp_exchange *tp_exchange_new(const struct tp_conn_origin *origin, uint64_t time_ns);
+struct tp_exchange *tp_exchange_new(const struct tp_conn_origin *origin, uint64_t time_ns,
+                                    const struct tp_apis *apis, const struct tp_hash_key *key);
 void tp_exchange_free(struct tp_exchange *x);
 
 /* Takes from the request's head what events may say, and finds the API. */

@@ -30,11 +30,14 @@ int tp_apis_init(struct tp_apis *apis)
 {
     const struct tp_plugin *plugin;
     memset(apis, 0, sizeof(*apis));
+    int err = tp_agents_new(&apis->agents);
+    if (err)
+        return err;
     for (size_t i = 0; (plugin = tp_plugin_at(i)); i++) {
         if (plugin->kind != TP_PLUGIN_PROVIDER)
             continue;
         for (const struct tp_provider_api *const *a = plugin->ops.provider->apis; *a; a++) {
-            int err = compile(apis, *a);
+            err = compile(apis, *a);
             if (err) {
                 tp_apis_done(apis);
                 return err;
@@ -50,6 +53,8 @@ void tp_apis_done(struct tp_apis *apis)
         tp_rules_free(apis->list[i].request_rules);
         tp_rules_free(apis->list[i].response_rules);
     }
+    tp_agents_free(apis->agents);
+    apis->agents = NULL;
     apis->count = 0;
 }
 
@@ -131,51 +136,4 @@ enum tp_answer_form tp_answer_form_of(const char *content_type, char first)
     if (content_type && strstr(content_type, "event-stream"))
         return TP_ANSWER_SSE;
     return first == ':' || islower((unsigned char)first) ? TP_ANSWER_SSE : TP_ANSWER_NONE;
-}
-
-/* Walks all agents of all plugins as if they were one list. */
-static const struct tp_agent *next_agent(size_t *plugin_at, size_t *agent_at)
-{
-    const struct tp_plugin *plugin;
-    for (; (plugin = tp_plugin_at(*plugin_at)); (*plugin_at)++, *agent_at = 0) {
-        if (plugin->kind != TP_PLUGIN_AGENT)
-            continue;
-        const struct tp_agent *agent = &plugin->ops.agent->agents[*agent_at];
-        if (!agent->session_headers)
-            continue;
-        (*agent_at)++;
-        return agent;
-    }
-    return NULL;
-}
-
-static const char *session_of(const struct tp_agent *agent, const struct tp_http_head *head)
-{
-    for (const char *const *name = agent->session_headers; *name; name++) {
-        const char *value = tp_http_field(head, *name);
-        if (value && *value)
-            return value;
-    }
-    return NULL;
-}
-
-/* The first that fits counts; the entry for any agent stands last in its table for that reason. */
-const char *tp_agent_session(const struct tp_http_head *head)
-{
-    const struct tp_agent *agent;
-    const char *session = NULL;
-    for (size_t p = 0, a = 0; !session && (agent = next_agent(&p, &a));)
-        session = session_of(agent, head);
-    return session;
-}
-
-const char *tp_agent_name(const struct tp_http_head *head)
-{
-    const char *user_agent = tp_http_field(head, "user-agent");
-    const struct tp_agent *agent;
-    for (size_t p = 0, a = 0; user_agent && (agent = next_agent(&p, &a));)
-        if (agent->user_agent && agent->name &&
-            strncasecmp(user_agent, agent->user_agent, strlen(agent->user_agent)) == 0)
-            return agent->name;
-    return NULL;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Which provider APIs an exchange may belong to, and what its headers say about the agent.
+ * Which provider APIs an exchange may belong to.
  */
 #ifndef TP_MATCH_H
 #define TP_MATCH_H
 
+#include "collector/agents.h"
 #include "collector/call.h"
 #include "collector/exchange.h"
 #include "common/plugins.h"
@@ -13,9 +14,10 @@
 struct tp_apis {
     struct tp_call_api list[TP_APIS_MAX];
     size_t count;
+    struct tp_agents *agents;
 };
 
-/* Compiles the rules of all provider plugins. 0 or negative errno. */
+/* Compiles the rules of all provider and agent plugins. 0 or negative errno. */
 int tp_apis_init(struct tp_apis *apis);
 void tp_apis_done(struct tp_apis *apis);
 
@@ -44,9 +46,5 @@ const char *tp_provider_named(const char *host, const char *software);
 
 /* How the answer is to be read, from its type and its first byte that is no white space. */
 enum tp_answer_form tp_answer_form_of(const char *content_type, char first);
-
-/* Session id and agent by the agent plugins' header tables; NULL where none says. */
-const char *tp_agent_session(const struct tp_http_head *head);
-const char *tp_agent_name(const struct tp_http_head *head);
 
 #endif

@@ -13,6 +13,7 @@
 #define TEXT_MAX 200
 #define OPTIONS_MAX 64
 #define RULES_MAX 1024
+#define PLACES_MAX 64
 #define AGENTS_MAX 1024
 #define ANCHORS_MAX 64
 #define HOSTS_MAX 4096
@@ -151,7 +152,8 @@ static bool check_sizes(struct verdict *v, const struct tp_plugin_sizes *s)
         return refuse(v, "operations are cut short: compiled with an older tokprof/plugin.h");
     if (s->tls_site != ours->tls_site || s->elf_mark != ours->elf_mark ||
         s->json_rule != ours->json_rule || s->provider_host != ours->provider_host ||
-        s->agent != ours->agent)
+        s->agent != ours->agent || s->agent_sign != ours->agent_sign ||
+        s->agent_place != ours->agent_place)
         return refuse(v, "elements of its tables have another size than plugin ABI %u gives them",
                       TP_PLUGIN_ABI);
     return true;
@@ -267,6 +269,56 @@ static bool check_provider(struct verdict *v, const struct tp_provider_ops *ops,
     }
 }
 
+static bool check_signs(const struct tp_agent_sign *signs)
+{
+    for (size_t i = 0; signs; i++) {
+        if (i > PLACES_MAX || !readable(&signs[i], sizeof(signs[i])))
+            return false;
+        if (!signs[i].header)
+            return true;
+        if (!is_text(signs[i].header, TEXT_MAX) || !is_text(signs[i].glob, TEXT_MAX))
+            return false;
+    }
+    return true;
+}
+
+static bool check_place(const struct tp_agent_place *p)
+{
+    const char *const texts[] = {p->header, p->body, p->member, p->after};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (texts[i] && !is_text(texts[i], TEXT_MAX))
+            return false;
+    return p->fact < TP_AGENT_FACTS && p->form <= TP_AGENT_HASHED;
+}
+
+static bool check_pattern(struct verdict *v, const char *name, const char *pattern)
+{
+    const struct tp_json_rule rules[] = {{.pattern = pattern}, {.pattern = NULL}};
+    struct tp_rules *compiled;
+    if (!pattern)
+        return true;
+    int err = tp_rules_new(&compiled, rules);
+    if (err)
+        return refuse(v, "%s: the pattern of a place is malformed (%s)", name, strerror(-err));
+    tp_rules_free(compiled);
+    return true;
+}
+
+static bool check_places(struct verdict *v, const char *name, const struct tp_agent_place *places)
+{
+    for (size_t i = 0;; i++) {
+        const struct tp_agent_place *p = &places[i];
+        if (i > PLACES_MAX || !readable(p, sizeof(*p)))
+            return refuse(v, "%s: list of places has no end", name);
+        if (!p->header && !p->body)
+            return true;
+        if (!check_place(p))
+            return refuse(v, "%s: place %zu is no text, or tells no known fact", name, i);
+        if (!check_pattern(v, name, p->body) || !check_pattern(v, name, p->member))
+            return false;
+    }
+}
+
 static bool check_agent(struct verdict *v, const struct tp_agent_ops *ops)
 {
     if (!ops->agents)
@@ -275,12 +327,12 @@ static bool check_agent(struct verdict *v, const struct tp_agent_ops *ops)
         const struct tp_agent *a = &ops->agents[i];
         if (i > AGENTS_MAX || !readable(a, sizeof(*a)))
             return refuse(v, "list of agents has no end");
-        if (!a->session_headers)
+        if (!a->places)
             return true;
-        if ((a->name && !is_text(a->name, TP_PLUGIN_NAME_MAX)) ||
-            (a->user_agent && !is_text(a->user_agent, TEXT_MAX)) ||
-            !is_text_list(a->session_headers, OPTIONS_MAX))
+        if ((a->name && !is_text(a->name, TP_PLUGIN_NAME_MAX)) || !check_signs(a->signs))
             return refuse(v, "agent %zu has a field that is no text", i);
+        if (!check_places(v, a->name ? a->name : "any agent", a->places))
+            return false;
     }
 }
 

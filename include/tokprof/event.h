@@ -29,25 +29,30 @@
 #define TP_K_COMM "comm" /* str: process name */
 #define TP_K_PROGRAM                                                                               \
     "prog" /* str: program or script name, no arguments; the agent where none says better */
-#define TP_K_TREE "tree"        /* str: key of the process tree, 16 hex */
-#define TP_K_SESSION "sess"     /* str: the agent's own session id */
-#define TP_K_AGENT "agent"      /* str */
-#define TP_K_TASK "task"        /* str: from --task */
-#define TP_K_LABELS "lab"       /* map str -> str */
-#define TP_K_SERVER "srv"       /* str: host[:port] as the client named it */
-#define TP_K_PROVIDER "prov"    /* str */
-#define TP_K_API "api"          /* str: anthropic.messages ... other */
-#define TP_K_MODEL "model"      /* str: the answer's, else the request's */
-#define TP_K_MODEL_REQ "rqm"    /* str: the request's, where the answer's differs */
-#define TP_K_PATH "path"        /* str: without query string */
-#define TP_K_STREAM "strm"      /* bool */
-#define TP_K_HTTP_STATUS "st"   /* uint */
-#define TP_K_OUTCOME "out"      /* str: ok | error | cancelled */
-#define TP_K_STOP_REASON "stop" /* str: the provider's word */
-#define TP_K_TIER "tier"        /* str: service tier */
-#define TP_K_RESPONSE_ID "rid"  /* str: the provider's id of the answer */
-#define TP_K_PREVIOUS_ID "prid" /* str: previous_response_id of the request */
-#define TP_K_COMPLETE "cpl"     /* bool: every byte of request and answer was seen */
+#define TP_K_TREE "tree"          /* str: key of the process tree, 16 hex */
+#define TP_K_SESSION "sess"       /* str: the agent's own session id */
+#define TP_K_AGENT "agent"        /* str */
+#define TP_K_THREAD "thr"         /* str: the agent's own id of the conversation */
+#define TP_K_PARENT_THREAD "pthr" /* str: of the conversation that started this one */
+#define TP_K_SUBAGENT "sub"       /* str: kind of subagent */
+#define TP_K_TURN "turn"          /* str: the agent's own id of the user's request that it serves */
+#define TP_K_PROJECT "proj"       /* str: keyed hash of what is worked on */
+#define TP_K_TASK "task"          /* str: from --task */
+#define TP_K_LABELS "lab"         /* map str -> str */
+#define TP_K_SERVER "srv"         /* str: host[:port] as the client named it */
+#define TP_K_PROVIDER "prov"      /* str */
+#define TP_K_API "api"            /* str: anthropic.messages ... other */
+#define TP_K_MODEL "model"        /* str: the answer's, else the request's */
+#define TP_K_MODEL_REQ "rqm"      /* str: the request's, where the answer's differs */
+#define TP_K_PATH "path"          /* str: without query string */
+#define TP_K_STREAM "strm"        /* bool */
+#define TP_K_HTTP_STATUS "st"     /* uint */
+#define TP_K_OUTCOME "out"        /* str: ok | error | cancelled */
+#define TP_K_STOP_REASON "stop"   /* str: the provider's word */
+#define TP_K_TIER "tier"          /* str: service tier */
+#define TP_K_RESPONSE_ID "rid"    /* str: the provider's id of the answer */
+#define TP_K_PREVIOUS_ID "prid"   /* str: previous_response_id of the request */
+#define TP_K_COMPLETE "cpl"       /* bool: every byte of request and answer was seen */
 #define TP_K_LOST_BYTES                                                                            \
     "lost" /* uint: bytes of this call that were not seen, as far as is known                      \
             */

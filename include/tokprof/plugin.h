@@ -507,18 +507,55 @@ struct tp_provider_ops {
     const struct tp_provider_host *hosts;
 };
 
-/* ---- Agents: what their headers tell ---- */
+/* ---- Agents: whose a call is ---- */
 
-/* A coding agent, as its requests show it. */
+/* What requests say of a call's place in an agent's work. */
+enum tp_agent_fact {
+    TP_AGENT_SESSION,       /* one run or sitting of the agent */
+    TP_AGENT_THREAD,        /* one conversation of it, where it names them apart from sessions */
+    TP_AGENT_PARENT_THREAD, /* the conversation that started this one */
+    TP_AGENT_SUBAGENT,      /* what kind of subagent asks */
+    TP_AGENT_TURN,          /* one request of the user's, with all calls that serve it */
+    TP_AGENT_PROJECT,       /* what is worked on */
+    TP_AGENT_FACTS
+};
+
+/* How much an agent may put where its id stands. No user, path or text of anyone's may get into a
+ * recording: what is no plain id (letters, digits, and some of "-_.:#") is told by a keyed hash. */
+enum tp_agent_form {
+    TP_AGENT_ID,    /* ids that the agent makes */
+    TP_AGENT_LOOSE, /* whatever its user chose: told only where it looks random, else hashed */
+    TP_AGENT_HASHED /* always hashed */
+};
+
+/* Where a fact stands: in a header, or at a place of the request's document. */
+struct tp_agent_place {
+    uint32_t fact;      /* enum tp_agent_fact */
+    uint32_t form;      /* enum tp_agent_form */
+    const char *header; /* its name in lower case; or NULL */
+    const char *body;   /* pattern of a string, as in struct tp_json_rule; or NULL */
+    const char
+        *member; /* the text found is a JSON document: the pattern of a string in it; or NULL */
+    const char *after; /* of the text, only the letters, digits and '-' that follow this; or NULL */
+};
+
+/* What shows an agent: a header whose value, in lower case, fits a glob (fnmatch). "*" fits any. */
+struct tp_agent_sign {
+    const char *header; /* name in lower case */
+    const char *glob;
+};
+
+/* A coding agent, as its requests show it. Whichever agent's sign is found first gives the name. */
 struct tp_agent {
-    const char *name;                   /* "claude-code"; NULL: any agent */
-    const char *user_agent;             /* how its User-Agent begins, NULL: not known by it */
-    const char *const *session_headers; /* lower case, in order of preference; NULL-terminated */
+    const char *name;                    /* "claude-code"; NULL: any agent */
+    const struct tp_agent_sign *signs;   /* ends with a NULL header; or NULL: none */
+    const struct tp_agent_place *places; /* the best first; ends with neither header nor body. Those
+                                            of any agent are looked at after the agent's own */
 };
 
 /* A table: nothing of it is called. */
 struct tp_agent_ops {
-    const struct tp_agent *agents; /* ends with an entry that has no session_headers */
+    const struct tp_agent *agents; /* ends with an entry that has no places */
 };
 
 /* ---- The lengths, as this header has them ---- */
@@ -528,7 +565,7 @@ struct tp_plugin_sizes {
     /* Structures that may grow at their end. */
     uint32_t tls_ops, provider_ops, provider_api, agent_ops;
     /* Elements of arrays: fixed. */
-    uint32_t tls_site, elf_mark, json_rule, provider_host, agent;
+    uint32_t tls_site, elf_mark, json_rule, provider_host, agent, agent_sign, agent_place;
 };
 
 __attribute__((unused)) static const struct tp_plugin_sizes tp_plugin_sizes = {
@@ -542,6 +579,8 @@ __attribute__((unused)) static const struct tp_plugin_sizes tp_plugin_sizes = {
     .json_rule = sizeof(struct tp_json_rule),
     .provider_host = sizeof(struct tp_provider_host),
     .agent = sizeof(struct tp_agent),
+    .agent_sign = sizeof(struct tp_agent_sign),
+    .agent_place = sizeof(struct tp_agent_place),
 };
 
 #endif

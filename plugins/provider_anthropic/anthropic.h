@@ -16,7 +16,6 @@ enum action {
     SYSTEM_TEXT,
     TOOL,
     TOOL_NAME,
-    USER_ID,
     MESSAGE,
     ROLE,
     TIER,

@@ -57,7 +57,6 @@ static const struct tp_json_rule request_rules[] = {
     {"system[].text", SYSTEM_TEXT},
     {"tools[]", TOOL},
     {"tools[].name", TOOL_NAME, true},
-    {"metadata.user_id", USER_ID, true},
     {"messages[]", MESSAGE},
     {"messages[].role", ROLE, true},
     {"messages[].content", STRING_CONTENT},
@@ -126,23 +125,6 @@ static void request_begin(struct tp_call_cx *cx, const struct tp_http_view *head
         model_in_path(cx, head->path);
 }
 
-/* "user_..._session_UUID" and {"session_id": "UUID"}: nothing else of a user id may go on. */
-static void session(struct tp_call_cx *cx, const struct tp_json_event *e)
-{
-    static const char *const marks[] = {"_session_", "\"session_id\":\""};
-    char text[1024];
-    if (e->type != TP_JSON_STRING || e->len >= sizeof(text))
-        return;
-    memcpy(text, e->data, e->len);
-    text[e->len] = '\0';
-    for (size_t i = 0; i < 2; i++) {
-        const char *at = strstr(text, marks[i]);
-        size_t n = at ? strspn(at + strlen(marks[i]), "0123456789abcdefABCDEF-") : 0;
-        if (n >= 8)
-            cx->host->set_string(cx->call, TP_CALL_SESSION, at + strlen(marks[i]), n);
-    }
-}
-
 /* The role may stand behind the content, so its kind is told at the end. */
 static void message_end(struct tp_call_cx *cx)
 {
@@ -200,9 +182,6 @@ static void request_json(struct tp_call_cx *cx, int action, const struct tp_json
     case TOOL:
     case TOOL_NAME:
         tool(cx, action, e);
-        break;
-    case USER_ID:
-        session(cx, e);
         break;
     case MESSAGE:
         s->messages_seen = true;

@@ -36,7 +36,6 @@
 static const struct tp_json_rule request_rules[] = {
     {"model", MODEL, true},
     {"stream", STREAM},
-    {"prompt_cache_key", SESSION, true},
     {"service_tier", TIER, true},
     {"tools[]", TOOL},
     {"tools[].function.name", TOOL_NAME, true},
@@ -139,9 +138,6 @@ static void request_json(struct tp_call_cx *cx, int action, const struct tp_json
         break;
     case PIECES:
         pieces_told(cx->state, e);
-        break;
-    case SESSION:
-        set_string(cx, TP_CALL_SESSION, e);
         break;
     case TIER:
         set_string(cx, TP_CALL_SERVICE_TIER, e);

@@ -12,7 +12,6 @@
 enum action {
     MODEL,
     STREAM,
-    SESSION,
     PIECES, /* an answer's events say only what is new */
     WHOLE_TEXT,
     TIER,

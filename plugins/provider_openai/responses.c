@@ -11,7 +11,6 @@ enum action {
     MODEL,
     STREAM,
     GENERATE,
-    SESSION,
     TIER,
     PREVIOUS_ID,
     INSTRUCTIONS,
@@ -80,7 +79,6 @@ static const struct tp_json_rule request_rules[] = {
     {"model", MODEL, true},
     {"stream", STREAM},
     {"generate", GENERATE},
-    {"prompt_cache_key", SESSION, true},
     {"service_tier", TIER, true},
     {"previous_response_id", PREVIOUS_ID, true},
     {"instructions", INSTRUCTIONS},
@@ -380,9 +378,6 @@ static void request_json(struct tp_call_cx *cx, int action, const struct tp_json
     case GENERATE: /* false: fills the cache, answers nothing */
         if (e->type == TP_JSON_FALSE)
             cx->host->set_not_a_call(cx->call);
-        break;
-    case SESSION:
-        set_string(cx, TP_CALL_SESSION, e);
         break;
     case TIER:
         set_string(cx, TP_CALL_SERVICE_TIER, e);
