@@ -11,7 +11,7 @@
 
 #define VALUE_MAX 512 /* of a header that signs are looked for in */
 #define MARKED_MIN 8  /* bytes of an id that follows a mark */
-#define RANDOM_MIN 20 /* bytes of what looks random */
+#define RANDOM_MIN 16 /* bytes of what looks random */
 #define RANDOM_DIGITS_MIN 3
 #define RANK_ANY (1u << 20) /* after all places of named agents */
 #define RANK_LAST UINT32_MAX

@@ -14,7 +14,7 @@ import events
 
 TOKPROF = ""
 CALL_KEYS = """id parent start_unix_ns end_unix_ns pid comm machine server provider api model path stream http_status
-outcome stop_reason service_tier complete lost_bytes task session conversation round agent labels usage cost_usd cost
+outcome stop_reason service_tier complete lost_bytes task session conversation round agent thread parent_thread subagent turn project labels usage cost_usd cost
 latency transport parts tools""".split()
 USAGE_KEYS = """input_tokens cache_read_input_tokens cache_write_input_tokens cache_write_5m_input_tokens
 cache_write_1h_input_tokens output_tokens reasoning_output_tokens modality""".split()

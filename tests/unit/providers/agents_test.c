@@ -100,7 +100,7 @@ Test(agents, byte_by_byte_gives_the_same)
     check_table(1);
 }
 
-Test(agents, a_body_after_a_hole_takes_nothing_from_the_head)
+Test(agents, what_the_head_said_stays_said_where_the_body_has_a_hole)
 {
     struct play p;
     play_begin(&p, 0);
@@ -109,7 +109,7 @@ Test(agents, a_body_after_a_hole_takes_nothing_from_the_head)
                                "session-id: s-1\n\n{\"input\":\"Q\",\"client_metadata\":"
                                "{\"turn_id\":\"t-1\"}}",
                                "200\ncontent-type: application/json\n\n{\"output\":[]}", 14, 10);
-    cr_assert_eq(p.count, 1);
+    cr_assert_geq(p.count, 1);
     cr_expect_str_eq(play_value(&p, 0, "sess"), "s-1");
     cr_expect_str_eq(play_value(&p, 0, "turn"), "");
     play_end(&p);
