@@ -213,6 +213,7 @@ static __always_inline tp_u8 inner_content(const struct tp_frame *f, tp_u64 *n)
 {
     tp_u8 last = 0;
 
+#pragma unroll
     for (int i = 0; i < TP_TLS_PADDING_MAX; i++) {
         if (!*n || bpf_probe_read_user(&last, 1, (void *)(f->buf + *n - 1)))
             return 0;
@@ -339,6 +340,7 @@ __attribute__((noinline)) int sent_piece(struct tp_sent *sent)
 {
     if (!sent)
         return 0;
+#pragma unroll
     for (int i = 0; i < TP_SENT_RECORDS_MAX; i++) {
         struct tp_ciphertext text;
         tp_u8 h[8];

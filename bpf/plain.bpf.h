@@ -104,7 +104,12 @@ static __always_inline tp_u64 first_bytes(const struct tp_io *io, tp_u64 *ret_n)
     struct tp_segment segment = {io->address, io->n};
     tp_u64 first = 0;
 
-    for (int i = 0; io->segments && i < 4; i++) {
+    /* Unrolled: older verifiers (6.1) refuse a loop whose back edge the compiler made a fall
+     * through. */
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+        if (!io->segments)
+            break;
         if (bpf_probe_read_user(&segment, sizeof(segment),
                                 (void *)(io->address + i * sizeof(segment))))
             segment.n = 0;
@@ -262,13 +267,19 @@ static __always_inline void check_quic(const struct tp_socket_ref *ref, const st
         count_unseen(TP_UNSEEN_QUIC, 1);
 }
 
-/* A process that ciphers: which socket its ciphertext passes. */
-static __always_inline void io_of_ciphers(const struct tp_io *io, tp_u64 inode)
+/* A process that ciphers: which socket its ciphertext passes. A global function, for its stack. */
+__attribute__((noinline)) int io_of_ciphers(struct tp_io *io)
 {
+    struct tp_socket_ref ref;
+
+    if (!io || !socket_of_file(file_of(io->fd), &ref) || ref.type != TP_SOCK_STREAM)
+        return 0;
+    tp_u64 inode = ref.inode;
     struct tp_sent sent = {
         .own_ids = io->own_ids, .inode = inode, .address = io->address, .n = io->n};
     tp_u64 count = io->segments ? io->segments : 1;
 
+#pragma unroll
     for (int i = 0; i < TP_SENT_SEGMENTS_MAX; i++) {
         if (i >= count)
             break;
@@ -287,6 +298,7 @@ static __always_inline void io_of_ciphers(const struct tp_io *io, tp_u64 inode)
             break;
         }
     }
+    return 0;
 }
 
 /* `name`: where the message goes, if the call says so. Returns 1 if it moved on an HTTP connection.
@@ -297,8 +309,6 @@ __attribute__((noinline)) int io_done(struct tp_io *io, tp_u64 name)
 
     if (!io || !socket_of_file(file_of(io->fd), &ref))
         return 0;
-    if (!io->unreadable && ref.type == TP_SOCK_STREAM && is_ciphering(io->own_ids))
-        io_of_ciphers(io, ref.inode);
     if (!plain_wanted)
         return 0;
     if (ref.type != TP_SOCK_STREAM) {
@@ -401,6 +411,8 @@ static __always_inline void on_data_call(const struct tp_syscall *call, tp_u64 o
     if (!io_places(call, &io, &name))
         return;
     io.entry_ns = sending ? io_entry() : bpf_ktime_get_ns();
+    if (!io.unreadable && is_ciphering(own_ids))
+        io_of_ciphers(&io);
     io_done(&io, name);
 }
 
