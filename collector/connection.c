@@ -228,23 +228,29 @@ static size_t keep_first(struct tp_side *side, const uint8_t *data, size_t n)
     return n;
 }
 
+/* By all that came of it so far: what is kept, or the first bytes of all. */
+static void look(struct tp_side *side, const uint8_t *data, size_t n)
+{
+    enum tp_http2_sight sight = tp_http2_look(data, n);
+    bool upgraded = side->conn->request_direction >= 0 || side->conn->http2;
+    if (sight == TP_HTTP2_UNSURE ||
+        (sight == TP_HTTP2_ABSENT && !upgraded && tp_ws_may_be_json(data, n)))
+        return;
+    if (sight == TP_HTTP2_ABSENT)
+        look_for_websocket(side, data, n);
+    decide(side, sight);
+}
+
 static void take(struct tp_side *side, const uint8_t *data, size_t n)
 {
     side->conn->owner->stats.bytes[side->direction] += n;
-    if (!side->known && side->first_len == 0) {
-        enum tp_http2_sight sight = tp_http2_look(data, n);
-        if (sight != TP_HTTP2_UNSURE)
-            decide(side, sight);
-        if (sight == TP_HTTP2_ABSENT)
-            look_for_websocket(side, data, n);
-    }
+    if (!side->known && side->first_len == 0)
+        look(side, data, n);
     while (!side->known && n > 0) {
         size_t kept = keep_first(side, data, n);
         data += kept;
         n -= kept;
-        enum tp_http2_sight sight = tp_http2_look(side->first, side->first_len);
-        if (sight != TP_HTTP2_UNSURE)
-            decide(side, sight);
+        look(side, side->first, side->first_len);
     }
     if (n > 0)
         take_known(side, data, n);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "collector/http2_streams.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,12 +116,38 @@ static void tell_hole(struct tp_http2_stream *s, enum tp_http2_part part, uint64
         ops_of(s->owner)->response_hole(s->x, bytes);
 }
 
+static bool read_length(const struct tp_http_head *head, uint64_t *ret_bytes)
+{
+    const char *s = tp_http_field(head, "content-length");
+    char *end;
+    if (!s || *s < '0' || *s > '9')
+        return false;
+    errno = 0;
+    *ret_bytes = strtoull(s, &end, 10);
+    return errno == 0 && *end == '\0';
+}
+
+/* Of bytes seen or known to be missing. More than the head said is somebody's error: then it says
+ * nothing. */
+static void count_down(struct tp_http2_message *m, uint64_t bytes)
+{
+    m->counted = m->counted && bytes && bytes <= m->left;
+    m->left -= m->counted ? bytes : 0;
+}
+
+/* A client that has all of the bytes need not read the frame that ends the stream. */
+static bool has_all(const struct tp_http2_message *m)
+{
+    return m->begun && m->counted && m->left == 0;
+}
+
 static void message_begin(struct tp_http2_stream *s, enum tp_http2_part part,
                           const struct tp_http_head *head, bool partial)
 {
     struct tp_http2_message *m = &s->message[part];
     m->begun = true;
     m->doubted = !head || partial;
+    m->counted = head && read_length(head, &m->left);
     tp_body_open(&m->body, head, &s->owner->conn->owner->limits,
                  part == TP_HTTP2_REQUEST ? tell_request : tell_answer, s);
 }
@@ -158,12 +185,15 @@ void tp_http2_stream_body(struct tp_http2_stream *s, enum tp_http2_part part, co
     if (m->doubted && !m->body.decoder && is_binary(data, n))
         tp_body_refuse(&m->body, "head lost");
     m->doubted = false;
+    if (n)
+        count_down(m, n);
     tp_body_push(&m->body, data, n);
 }
 
 void tp_http2_stream_hole(struct tp_http2_stream *s, enum tp_http2_part part, uint64_t bytes)
 {
     tell_hole(s, part, bytes);
+    count_down(&s->message[part], bytes);
     tp_body_hole(&s->message[part].body);
 }
 
@@ -216,7 +246,12 @@ void tp_http2_stream_done(struct tp_http2_stream *s, enum tp_http2_part part)
 /* An answer whose end may have been missed was not given up by anyone: it is lost. */
 void tp_http2_stream_close(struct tp_http2_stream *s, enum tp_exchange_end why)
 {
-    const struct tp_http2_message *answer = &s->message[TP_HTTP2_ANSWER];
+    struct tp_http2_message *answer = &s->message[TP_HTTP2_ANSWER];
+    if (!answer->done && has_all(answer)) {
+        message_end(s, TP_HTTP2_ANSWER, false);
+        answer->done = true;
+        s->end_ns = now_of(s->owner);
+    }
     uint64_t end_ns = answer->done ? s->end_ns : now_of(s->owner);
     if (answer->done)
         why = TP_END_COMPLETE;

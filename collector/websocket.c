@@ -121,11 +121,23 @@ static void end_lost(struct tp_websocket *w)
         end_first(w, TP_END_LOST);
 }
 
+/* Its request was missed. A new one shows that it is over. */
+static struct waiting *add_unseen(struct tp_websocket *w)
+{
+    struct waiting *p = add_waiting(w);
+    if (!p)
+        return NULL;
+    ops_of(w)->request_hole(p->x, 0);
+    ops_of(w)->request_end(p->x, now_of(w));
+    p->sent = p->lost = true;
+    return p;
+}
+
 static struct waiting *answered_one(struct tp_websocket *w)
 {
     struct waiting *p = w->first;
     if (!p && w->direction[w->conn->request_direction].missed)
-        p = add_waiting(w);
+        p = add_unseen(w);
     if (!p)
         return NULL;
     if (!p->answered) {
@@ -326,11 +338,14 @@ bool tp_websocket_agreed(const struct tp_http_head *answer)
     return tp_head_has_token(tp_http_field(answer, "upgrade"), "websocket");
 }
 
-/* What a message asks for is what a POST to the same target would ask for. */
+/* What a message asks for is what a POST to the same target would ask for; where the target was not
+ * seen, the message itself says what it is. */
 static void take_head(struct tp_websocket *w, const struct tp_head *request)
 {
-    if (!request || tp_head_copy(&w->head, request))
+    if (request && tp_head_copy(&w->head, request))
         return;
+    if (!request)
+        w->head = (struct tp_head){.http = {.target = "", .fields = &w->head}};
     w->head.http.method = "POST";
     w->head.http.version = "websocket";
     w->head_known = true;

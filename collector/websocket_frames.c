@@ -84,6 +84,15 @@ bool tp_ws_is_json(const uint8_t *data, size_t n)
            unmasked(&f, data[header + 1], 1) == '"';
 }
 
+bool tp_ws_may_be_json(const uint8_t *data, size_t n)
+{
+    struct tp_ws_frame f;
+    if (n == 0 || (data[0] & 0x7f) != TP_WS_TEXT || n >= TP_WS_JSON_BYTES)
+        return false;
+    int header = tp_ws_frame_read(data, n, &f);
+    return header == 0 || (header > 0 && n < (size_t)header + 2 && f.length >= 2);
+}
+
 /* ---- in step ---- */
 
 static void frame_over(struct tp_ws_frames *f)

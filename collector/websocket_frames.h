@@ -22,6 +22,7 @@ enum tp_ws_opcode {
 };
 
 #define TP_WS_HEADER_BYTES_MAX 14
+#define TP_WS_JSON_BYTES (TP_WS_HEADER_BYTES_MAX + 2)
 
 struct tp_ws_frame {
     uint64_t length; /* of the payload */
@@ -71,5 +72,7 @@ int tp_ws_frame_read(const uint8_t *data, size_t n, struct tp_ws_frame *ret_fram
 /* A frame of JSON text, not compressed, begins with these bytes: enough to know a connection by
  * that was joined in the middle. */
 bool tp_ws_is_json(const uint8_t *data, size_t n);
+/* Too short to say: at most TP_WS_JSON_BYTES are needed. */
+bool tp_ws_may_be_json(const uint8_t *data, size_t n);
 
 #endif

@@ -36,6 +36,8 @@ def _differences(row, line, stack="openssl"):
         expect("provider", row["provider"], line["provider"])
     if "tls" in line:
         expect("transport.tls", row["transport"]["tls"], stack if line["tls"] else "none")
+    if "http" in line and not (line["outcome"] == "cancelled" and row["http_status"] is None):
+        expect("transport.http", row["transport"]["http"], line["http"])
     if row["outcome"] not in OUTCOMES[line["outcome"]]:
         wrong.append(f"outcome is {row['outcome']!r}, was {line['outcome']!r}")
     if line["outcome"] == "ok":

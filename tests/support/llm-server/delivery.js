@@ -3,6 +3,7 @@
 // writes, pauses, and ends that come too early.
 'use strict';
 
+const { NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR } = require('http2').constants;
 const zlib = require('zlib');
 const { seeded } = require('./random');
 
@@ -75,12 +76,13 @@ function cuts(data, mode, random) {
   return found;
 }
 
-/** Writes to a socket; each cut piece is a write, and so a TLS record, of its own. */
+/** Writes pieces cut as the script asks; `closed()` waits until the client has gone. */
 class Wire {
-  constructor(socket, options, seed) {
-    this.socket = socket;
+  constructor(target, request, options) {
+    this.target = target;
+    this.request = request;
     this.options = options;
-    this.random = seeded(`wire ${options.seed === undefined ? seed : options.seed}`);
+    this.random = seeded(`wire ${options.seed === undefined ? request.n : options.seed}`);
     this.bytes = 0;
   }
 
@@ -93,20 +95,21 @@ class Wire {
   }
 
   write(data) {
-    if (this.socket.destroyed) return Promise.reject(new Error('closed'));
+    if (this.target.destroyed) return Promise.reject(new Error('closed'));
     this.bytes += data.length;
     return new Promise((resolve, reject) => {
       const gone = () => reject(new Error('closed'));
-      this.socket.once('close', gone);
-      this.socket.write(data, (error) => {
-        this.socket.removeListener('close', gone);
+      this.target.once('close', gone);
+      this.target.write(data, (error) => {
+        this.target.removeListener('close', gone);
         if (error) reject(error); else resolve();
       });
     });
   }
 }
 
-const TRAILERS = 'Server-Timing: total;dur=12\r\nX-Checksum: 17\r\n';
+const TRAILERS = { 'server-timing': 'total;dur=12', 'x-checksum': '17' };
+const lines = (headers) => Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join('');
 
 function frame(data, framing, last, random, { split, odd = [] }) {
   if (framing !== 'chunked') return data;
@@ -118,26 +121,84 @@ function frame(data, framing, last, random, { split, odd = [] }) {
     const part = data.subarray(at, at + step);
     out.push(Buffer.from(`${zeros}${part.length.toString(16).toUpperCase()}${extension}\r\n`), part, Buffer.from('\r\n'));
   }
-  if (last) out.push(Buffer.from(`0${extension}\r\n${odd.includes('trailers') ? TRAILERS : ''}\r\n`));
+  if (last) out.push(Buffer.from(`0${extension}\r\n${odd.includes('trailers') ? lines(TRAILERS) : ''}\r\n`));
   return Buffer.concat(out);
 }
 
 function headText(status, headers) {
   const names = { 200: 'OK', 400: 'Bad Request', 401: 'Unauthorized', 404: 'Not Found', 429: 'Too Many Requests' };
-  const lines = Object.entries(headers).map(([k, v]) => `${k}: ${v}\r\n`);
-  return Buffer.from(`HTTP/1.1 ${status} ${names[status] || 'Answer'}\r\n${lines.join('')}\r\n`);
+  return Buffer.from(`HTTP/1.1 ${status} ${names[status] || 'Answer'}\r\n${lines(headers)}\r\n`);
 }
 
 /** Answers that come before the answer (RFC 9110, 15.2). */
-const INTERIM = { continue: Buffer.from('HTTP/1.1 100 Continue\r\n\r\n'),
-  hints: Buffer.from('HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\nContent-Length: 99\r\n\r\n'),
-  processing: Buffer.from('HTTP/1.1 102 Processing\r\n\r\n') };
+const INTERIM = { continue: [100, {}], hints: [103, { link: '</style.css>; rel=preload' }], processing: [102, {}] };
+const PHRASES = { continue: 'Continue', hints: 'Early Hints', processing: 'Processing' };
 
-function closed(socket) {
-  return new Promise((resolve) => {
-    if (socket.destroyed || socket.readableEnded) resolve();
-    socket.once('close', resolve).once('end', resolve);
-  });
+/** Each cut piece is a write, and so a TLS record, of its own. */
+class Http1Wire extends Wire {
+  interim(name) {
+    return this.put(Buffer.from(`HTTP/1.1 ${INTERIM[name][0]} ${PHRASES[name]}\r\n${lines(INTERIM[name][1])}\r\n`));
+  }
+
+  head(status, headers, framing) {
+    const head = { ...headers, connection: this.request.keep_alive ? 'keep-alive' : 'close' };
+    if (framing === 'chunked') head['transfer-encoding'] = 'chunked';
+    return this.put(headText(status, head));
+  }
+
+  body(data, framing, last) { return frame(data, framing, last, this.random, this.options); }
+
+  cut() { this.target.end(); }
+
+  async finish() { /* the framing has said so */ }
+
+  closed() {
+    const socket = this.target;
+    return new Promise((resolve) => {
+      if (socket.destroyed || socket.readableEnded) resolve();
+      socket.once('close', resolve).once('end', resolve);
+    });
+  }
+}
+
+/** Each cut piece is a DATA frame (or several) of its own. */
+class Http2Wire extends Wire {
+  async interim(name) {
+    if (name !== 'continue') this.target.additionalHeaders({ ':status': INTERIM[name][0], ...INTERIM[name][1] });
+  }
+
+  async head(status, headers) {
+    const odd = this.options.odd || [];
+    this.bytes += lines(headers).length; // roughly: they are compressed
+    const cut = this.options.cut_after !== undefined; // node would end a stream before it resets it
+    if (odd.includes('trailers')) this.target.once('wantTrailers', () => this.target.sendTrailers(TRAILERS));
+    this.target.respond({ ':status': status, ...headers }, { waitForTrailers: cut || odd.includes('trailers') });
+    if (odd.includes('goaway')) this.target.session.goaway(NGHTTP2_NO_ERROR, this.target.id);
+    if (odd.includes('ping')) this.target.session.ping(() => {});
+  }
+
+  body(data) { return data; }
+
+  cut() { this.target.close(NGHTTP2_INTERNAL_ERROR); }
+
+  async finish() {
+    if ((this.options.odd || []).includes('endless')) {
+      await this.closed();
+      throw new Error('closed');
+    }
+    if (this.target.destroyed) throw new Error('closed');
+    await new Promise((resolve, reject) => {
+      this.target.once('close', resolve).once('aborted', () => reject(new Error('closed')));
+      this.target.end(resolve);
+    });
+  }
+
+  closed() {
+    return new Promise((resolve) => {
+      if (this.target.destroyed) resolve();
+      this.target.once('close', resolve);
+    });
+  }
 }
 
 /**
@@ -146,10 +207,10 @@ function closed(socket) {
  * one), hang_after (pieces; then waits until the client goes).
  * Returns {sent: whole pieces sent, bytes: decoded, wire_bytes, end: whole|cut|client}.
  */
-async function deliver(socket, request, status, headers, pieces, options) {
-  const wire = new Wire(socket, options, request.n);
+async function deliver(target, request, status, headers, pieces, options) {
+  const wire = new (request.version === 'HTTP/2' ? Http2Wire : Http1Wire)(target, request, options);
   const result = { sent: 0, bytes: 0, wire_bytes: 0, end: 'whole' };
-  if (options.silent) return closed(socket).then(() => ({ ...result, end: 'client' }));
+  if (options.silent) return wire.closed().then(() => ({ ...result, end: 'client' }));
   if (options.reset) {
     socket.destroy();
     return { ...result, end: 'cut' };
@@ -164,28 +225,27 @@ async function deliver(socket, request, status, headers, pieces, options) {
     pieces[i].bytes = Buffer.from(pieces[i].data);
     if (framing === 'length') encoded.push(await coder.add(pieces[i].bytes, i === pieces.length - 1));
   }
-  const head = { ...headers, connection: request.keep_alive ? 'keep-alive' : 'close' };
+  const head = { ...headers };
   if (options.encoding && options.encoding !== 'identity') head['content-encoding'] = options.encoding;
-  if (framing === 'chunked') head['transfer-encoding'] = 'chunked';
   if (framing === 'length') head['content-length'] = encoded.reduce((sum, e) => sum + e.length, 0);
   const hangAt = options.hang_after === undefined ? -1 : Math.min(options.hang_after, pieces.length - 1);
   const cutAt = options.cut_after === undefined ? Infinity : Math.min(options.cut_after, pieces.length - 0.5);
   try {
-    for (const name of options.odd || []) if (INTERIM[name]) await wire.put(INTERIM[name]);
-    await wire.put(headText(status, head));
+    for (const name of options.odd || []) if (INTERIM[name]) await wire.interim(name);
+    await wire.head(status, head, framing);
     for (let i = 0; i < pieces.length && !bodyless; i++) {
       if (i === hangAt) {
-        await closed(socket);
+        await wire.closed();
         throw new Error('closed');
       }
       const last = i === pieces.length - 1;
       const data = framing === 'length' ? encoded[i] : await coder.add(pieces[i].bytes, last);
-      const framed = frame(data, framing, last, wire.random, options);
+      const framed = wire.body(data, framing, last);
       const room = cutAt - i;
       if (room < 1) {
         await wire.put(framed.subarray(0, Math.floor(framed.length * room)));
         result.end = 'cut';
-        socket.end();
+        wire.cut();
         break;
       }
       await wire.put(framed);
@@ -193,6 +253,7 @@ async function deliver(socket, request, status, headers, pieces, options) {
       result.bytes += pieces[i].bytes.length;
       if (options.delay_ms && !last) await wait(options.delay_ms);
     }
+    if (result.end === 'whole') await wire.finish();
   } catch (error) {
     result.end = 'client';
   }

@@ -11,13 +11,21 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
 /** Pulls bytes from a socket on demand. */
 class Reader {
   constructor(socket) {
+    this.socket = socket;
     this.parts = [];
     this.size = 0;
     this.ended = false;
     this.wake = null;
     const wake = () => { if (this.wake) { const w = this.wake; this.wake = null; w(); } };
-    socket.on('data', (data) => { this.parts.push(data); this.size += data.length; wake(); });
-    for (const event of ['end', 'close', 'error']) socket.on(event, () => { this.ended = true; wake(); });
+    this.listeners = { data: (data) => { this.parts.push(data); this.size += data.length; wake(); } };
+    for (const event of ['end', 'close', 'error']) this.listeners[event] = () => { this.ended = true; wake(); };
+    for (const [event, listener] of Object.entries(this.listeners)) socket.on(event, listener);
+  }
+
+  /** Leaves the socket to others; returns what was read of it and not used. */
+  release() {
+    for (const [event, listener] of Object.entries(this.listeners)) this.socket.removeListener(event, listener);
+    return this.all();
   }
 
   /** Waits for more bytes; false at the end of the stream. */
@@ -93,8 +101,12 @@ function parseHead(text) {
 const DECODERS = { gzip: zlib.gunzipSync, deflate: zlib.inflateSync, br: zlib.brotliDecompressSync,
   zstd: zlib.zstdDecompressSync };
 
-/** Serves one connection: `handle(request, socket)` answers each request in turn, pipelined ones too. */
-async function serve(socket, handle) {
+/** The body without the content coding of its request. */
+const decoded = (body, coding) => (DECODERS[coding] ? DECODERS[coding](body) : body);
+
+/** Serves one connection: `handle(request, socket)` answers each request in turn, pipelined ones too. Where `upgrade(request, socket,
+ * release)` says true to one that asks for another protocol, the connection is its own from then on. */
+async function serve(socket, handle, upgrade) {
   socket.setNoDelay(true);
   const reader = new Reader(socket);
   for (let open = true; open;) {
@@ -110,12 +122,12 @@ async function serve(socket, handle) {
     if (length > MAX_BODY_BYTES) break;
     request.body = chunked ? await readChunked(reader) : await reader.exactly(length);
     if (request.body === null) break;
-    const decode = DECODERS[headers['content-encoding']];
-    if (decode) request.body = decode(request.body);
+    request.body = decoded(request.body, headers['content-encoding']);
     request.keep_alive = request.version === 'HTTP/1.1' && !/close/i.test(headers.connection || '');
+    if (headers.upgrade && upgrade(request, socket, () => reader.release())) return;
     open = await handle(request, socket) && request.keep_alive;
   }
   if (!socket.destroyed) socket.end();
 }
 
-module.exports = { serve };
+module.exports = { serve, decoded };

@@ -25,6 +25,9 @@ class Scenario {
     this.steps = read.steps || [{}];
     this.defaults = read.defaults || {};
     this.seed = read.seed === undefined ? 1 : read.seed;
+    this.alpn = read.alpn || ['h2', 'http/1.1'];
+    this.http2 = read.http2 || {};
+    this.websocket = read.websocket || {};
     this.failures = new Map(); // the request's tag and step -> answers with an error status so far
   }
 

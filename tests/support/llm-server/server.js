@@ -12,6 +12,8 @@ const tls = require('tls');
 const certificates = require('./certificates');
 const { deliver } = require('./delivery');
 const { serve } = require('./http1');
+const http2 = require('./http2');
+const websocket = require('./websocket');
 const { seeded } = require('./random');
 const { Scenario } = require('./scenario');
 
@@ -87,11 +89,16 @@ class Server {
     this.log = fs.openSync(path.join(options.dir, 'truth.jsonl'), 'a');
     this.requests = 0;
     this.connections = 0;
+    this.http2 = http2.newServer(this.scenario.http2, (request, stream, conn, secure) => {
+      request.conn = conn;
+      return this.handle(prepare(request, ++this.requests, secure), stream);
+    });
+    this.websocket = websocket.newServer(this.scenario.websocket);
   }
 
   write(request, fields) {
     const line = { n: request.n, conn: request.conn, start_unix_ns: request.started, end_unix_ns: unixNs(), tls: request.secure,
-      method: request.method, path: request.path, request_bytes: request.body.length,
+      http: request.version.replace('HTTP/', ''), method: request.method, path: request.path, request_bytes: request.body.length,
       agent_header: request.headers['user-agent'] || null, tag: request.headers['x-tag'] || null, ...fields };
     fs.writeSync(this.log, `${JSON.stringify(line)}\n`);
   }
@@ -108,39 +115,54 @@ class Server {
     return sent.end === 'whole';
   }
 
-  async call(api, request, socket) {
-    let call;
+  /** What a request asks for: {call, ...} where it can be read, null where it is no JSON. */
+  understood(api, request) {
     try {
       const body = JSON.parse(request.body.toString());
-      call = { body, ...api.parse(body, request.match, request.query, request.headers) };
+      return { body, ...api.parse(body, request.match, request.query, request.headers) };
     } catch (error) {
-      return this.fail(api, request, socket, { model: null, streamed: false, tools: [], results: [], rounds: 0 }, 400, {});
+      return null;
     }
-    const { step, side, options } = this.scenario.step(call, request);
-    if (options.status) return this.fail(api, request, socket, call, options.status, options);
+  }
+
+  /** The answer to a call: {pieces, headers ...}, and what is logged of it. */
+  answer(api, call, request, step, options) {
     const random = seeded(`${this.scenario.seed} ${options.seed === undefined ? request.n : options.seed}`);
     const model_requested = call.model;
     if (options.model_suffix) call.model += options.model_suffix;
     const content = this.scenario.content(step, call, options);
     const answer = api.answer(call, content, random, options);
-    let pieces = answer.pieces;
+    let { pieces } = answer;
     if (options.error_after !== undefined && call.streamed) {
       pieces = [...pieces.slice(0, options.error_after), { data: api.errorEvent(options, call) }];
     }
-    const headers = { 'content-type': contentType(api, call), ...answer.headers };
     options.encoding = chosenEncoding(options, request, random);
-    const sent = await deliver(socket, request, 200, headers, pieces, options);
-    const usage_sent = pieces.slice(0, sent.sent).map((p) => p.usage).filter(Boolean);
+    return { ...answer, pieces, content, model_requested };
+  }
+
+  logCall(api, call, request, side, options, answer, sent) {
+    const usage_sent = answer.pieces.slice(0, sent.sent).map((p) => p.usage).filter(Boolean);
     const failed = options.error_after !== undefined && call.streamed;
-    const outcome = { whole: failed ? 'error' : 'ok', cut: 'cut', client: 'cancelled' }[sent.end];
     const whole = sent.end === 'whole' && !failed;
     this.write(request, {
-      ...described(api, call), kind: 'call', model: call.model, model_requested, status: sent.wire_bytes ? 200 : null, outcome, side,
+      ...described(api, call), kind: 'call', model: call.model, model_requested: answer.model_requested, status: sent.wire_bytes ? 200 : null,
+      outcome: { whole: failed ? 'error' : 'ok', cut: 'cut', client: 'cancelled' }[sent.end], side,
       encoding: options.encoding || 'identity', usage_sent, usage: api.normalise(usage_sent, call),
       stop_reason: whole ? answer.stop_reason : null, response_id: answer.response_id,
-      tools_asked: whole ? content.calls.map((c) => ({ name: c.name, id: c.id || null })) : [],
+      tools_asked: whole ? answer.content.calls.map((c) => ({ name: c.name, id: c.id || null })) : [],
       answer_bytes: sent.bytes, wire_bytes: sent.wire_bytes,
     });
+  }
+
+  async call(api, request, socket) {
+    const call = this.understood(api, request);
+    if (!call) return this.fail(api, request, socket, { model: null, streamed: false, tools: [], results: [], rounds: 0 }, 400, {});
+    const { step, side, options } = this.scenario.step(call, request);
+    if (options.status) return this.fail(api, request, socket, call, options.status, options);
+    const answer = this.answer(api, call, request, step, options);
+    const headers = { 'content-type': contentType(api, call), ...answer.headers };
+    const sent = await deliver(socket, request, 200, headers, answer.pieces, options);
+    this.logCall(api, call, request, side, options, answer, sent);
     return sent.end === 'whole';
   }
 
@@ -158,13 +180,51 @@ class Server {
   accept(socket, secure) {
     const conn = ++this.connections;
     socket.on('error', () => socket.destroy());
+    if (secure && socket.alpnProtocol === 'h2') this.http2.accept(socket, conn, secure);
+    else if (secure) this.accept1(socket, conn, secure);
+    else http2.sniff(socket, (is) => (is ? this.http2.accept(socket, conn, secure) : this.accept1(socket, conn, secure)));
+  }
+
+  accept1(socket, conn, secure) {
     serve(socket, (request) => {
       request.conn = conn;
       return this.handle(prepare(request, ++this.requests, secure), socket);
-    }).catch((error) => {
+    }, (request, _, release) => this.upgrade(prepare({ ...request, conn }, this.requests + 1, secure), socket, release)).catch((error) => {
       process.stderr.write(`llm-server: ${error.stack}\n`);
       socket.destroy();
     });
+  }
+
+  /** WebSocket, for an API that is spoken over it; each message is a request of its own in the log. */
+  upgrade(request, socket, release) {
+    const api = request.method === 'GET' && APIS.find((a) => a.overWebSocket && (request.match = a.match(request.path)));
+    if (!api || !this.websocket) return false;
+    this.requests++;
+    this.websocket.accept(request, socket, release(), (message, connection) => {
+      const asked = prepare({ ...request, version: 'websocket', body: Buffer.from(JSON.stringify(message)) }, ++this.requests, request.secure);
+      return this.message(api, asked, message, connection);
+    });
+    this.write(request, { kind: 'other', status: 101, wire_bytes: 0 });
+    return true;
+  }
+
+  async message(api, request, message, connection) {
+    if (message.type !== 'response.create') { // such as response.processed: nobody answers
+      this.write(request, { kind: 'other', status: null, wire_bytes: 0 });
+      return;
+    }
+    const call = this.understood(api, request);
+    const warm = message.generate === false;
+    if (message.script) Object.assign(request.script, message.script);
+    const { step, side, options } = this.scenario.step(call, request);
+    if (options.status) {
+      await websocket.fail(this, api, request, call, options, connection, described(api, call));
+      return;
+    }
+    const answer = this.answer(api, call, request, warm ? { text: '' } : step, warm ? { ...options, usage: 'warm' } : options);
+    const sent = await websocket.deliver(connection, answer.pieces, options, seeded(`wire ${request.n}`));
+    if (warm) this.write(request, { kind: 'other', status: 200, wire_bytes: sent.wire_bytes, warm_up: true });
+    else this.logCall(api, call, request, side, options, answer, sent);
   }
 }
 
@@ -181,7 +241,7 @@ async function main() {
   fs.mkdirSync(options.dir, { recursive: true });
   const files = certificates.make(options.dir);
   const server = new Server(options);
-  const secure = { cert: fs.readFileSync(files.cert), key: fs.readFileSync(files.key), ALPNProtocols: ['http/1.1'] };
+  const secure = { cert: fs.readFileSync(files.cert), key: fs.readFileSync(files.key), ALPNProtocols: server.scenario.alpn };
   const http = await listen(net.createServer((s) => server.accept(s, false)), Number(options.http || 0));
   const https = await listen(tls.createServer(secure, (s) => server.accept(s, true)).on('tlsClientError', () => {}), Number(options.https || 0));
   const ready = { pid: process.pid, http: `http://127.0.0.1:${http}`, https: `https://localhost:${https}`, ca: files.ca };

@@ -19,7 +19,7 @@ function parse(body) {
   const format = (body.text || {}).format || {};
   return {
     model: body.model,
-    streamed: body.stream === true,
+    streamed: body.stream === true || body.type === 'response.create', // over WebSocket it always is
     tools: (body.tools || []).filter((t) => t.type === 'function').map((t) => ({ name: t.name, schema: t.parameters })),
     rounds: before + rounds,
     results: input.slice(lastCall + 1).filter((i) => i.type === 'function_call_output')
@@ -133,5 +133,6 @@ module.exports = {
   provider: 'openai',
   match: (path) => (/\/responses$/.test(path) ? {} : null),
   parse, answer, normalise, errorBody,
+  overWebSocket: true,
   errorEvent: (options) => event('error', { type: 'error', code: 'server_error', message: 'The server had an error', param: null }, options.eol),
 };
