@@ -135,6 +135,9 @@ static struct waiting *add_unseen(struct tp_websocket *w)
 
 static struct waiting *answered_one(struct tp_websocket *w)
 {
+    struct tp_connection *c = w->conn;
+    if (!w->first) /* a request lost before this answer must be known as such */
+        tp_side_catch_up(&c->side[c->request_direction], c->now.peer_offset);
     struct waiting *p = w->first;
     if (!p && w->direction[w->conn->request_direction].missed)
         p = add_unseen(w);

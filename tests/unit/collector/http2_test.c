@@ -218,6 +218,33 @@ Test(http2, is_told_by_its_preface_or_its_first_frame)
     cr_expect_eq(tp_http2_look(none, 9), TP_HTTP2_ABSENT);
 }
 
+/* A client that has all of the bytes that the head promised need not read on. */
+static enum tp_exchange_end end_of_answer(char length)
+{
+    static const uint8_t asked[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+                                   "\0\0\0\x04\0\0\0\0\0"
+                                   "\0\0\x03\x01\x05\0\0\0\x01\x83\x84\x87";
+    uint8_t answered[] = "\0\0\0\x04\0\0\0\0\0"
+                         "\0\0\x05\x01\x04\0\0\0\x01\x88\x0f\x0d\x01?"
+                         "\0\0\x02\0\0\0\0\0\x01{}";
+    answered[22] = (uint8_t)length;
+    begin();
+    wire_move(&wire, TP_DIR_WRITE, asked, sizeof(asked) - 1, false);
+    wire_move(&wire, TP_DIR_READ, answered, sizeof(answered) - 1, false);
+    wire_close(&wire);
+    enum tp_exchange_end why = exchange_log_at(&log_, 0)->why;
+    end();
+    return why;
+}
+
+Test(http2_talks, end_where_their_heads_said)
+{
+    cr_expect_eq(end_of_answer('2'), TP_END_COMPLETE);
+    cr_expect_eq(end_of_answer('3'), TP_END_CLOSED);
+    cr_expect_eq(end_of_answer('1'), TP_END_CLOSED);
+    cr_expect_eq(end_of_answer('x'), TP_END_CLOSED);
+}
+
 Test(http2_talks, wait_for_a_request_that_is_reported_after_its_answer)
 {
     talk_make(&talk, 3, 1, true);

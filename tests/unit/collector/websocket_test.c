@@ -322,10 +322,39 @@ Test(websocket, is_known_in_the_middle_by_a_frame_of_json)
     say("{\"last\":1}");
     const struct seen *s = exchange_log_at(&log_, 0);
     cr_assert_not_null(s);
-    cr_expect_not(s->request.head);
+    cr_expect_str_eq(s->method, "POST");
+    cr_expect_str_eq(s->target, "");
     cr_expect_str_eq(text_of(&s->request), "{\"a\":1}");
     cr_expect_str_eq(text_of(&s->response), "data: {\"last\":1}\n\n");
     cr_expect(s->over);
+}
+
+Test(websocket, is_known_in_the_middle_by_records_of_any_size)
+{
+    for (split = 1; split < 12; split++) {
+        wire = (struct wire){.conns = wire.conns, .conn = 50 + split, .generation = 1, .now_ns = 9};
+        size_t before = log_.count;
+        ask("{\"a\":1}");
+        say("{\"last\":1}");
+        cr_assert_eq(log_.count, before + 1);
+        cr_expect_str_eq(text_of(&exchange_log_at(&log_, before)->request), "{\"a\":1}");
+        wire_close(&wire);
+    }
+    cr_expect_eq(log_.losses, 0);
+}
+
+Test(websocket, never_gives_the_answer_of_an_unseen_request_to_the_next_one)
+{
+    upgrade("");
+    send_frame(true, 0x81, "{\"a\":1}", 7, true);
+    say("{\"b\":1}");
+    ask("{\"a\":2}");
+    say("{\"last\":2}");
+    cr_assert_eq(log_.count, 3);
+    cr_expect_eq(call_at(0)->why, TP_END_LOST);
+    cr_expect_str_eq(text_of(&call_at(1)->request), "{\"a\":2}");
+    cr_expect_str_eq(text_of(&call_at(1)->response), "data: {\"last\":2}\n\n");
+    cr_expect_eq(call_at(1)->why, TP_END_COMPLETE);
 }
 
 Test(websocket, ends_every_exchange_once_whatever_is_lost)
