@@ -78,6 +78,14 @@ static __always_inline int frame_was_popped(tp_u64 pid_tgid, tp_u64 sp)
     return p && p->popped_sp == sp;
 }
 
+/* A goroutine's end is not seen: what it has open is kept no longer than it is open. */
+static __always_inline void frames_forget_empty(tp_u64 pid_tgid)
+{
+    struct tp_pending *p = bpf_map_lookup_elem(&pending, &pid_tgid);
+    if (p && p->depth == 0)
+        bpf_map_delete_elem(&pending, &pid_tgid);
+}
+
 /* Takes the frame whose stack pointer was sp, and all above it; 0 if there is none. */
 static __always_inline int frame_pop(tp_u64 pid_tgid, tp_u64 sp, struct tp_frame *ret_frame)
 {

@@ -44,7 +44,8 @@ struct tp_frame {
     tp_u8 direction;
     tp_u8 shadowed; /* an outer frame moves the same bytes and will count them */
     tp_u8 content;  /* ... and the record's type, if it stands outside */
-    tp_u8 pad[5];
+    tp_u8 on_stack; /* buf lies on a stack that may move, and counts from its top */
+    tp_u8 pad[4];
 };
 
 struct tp_pending {

@@ -32,6 +32,11 @@ struct signal_struct {
     int group_exit_code;
 } __attribute__((preserve_access_index));
 
+/* arch/x86/include/asm/processor.h; written when the thread sets it, and when it is switched. */
+struct thread_struct {
+    unsigned long fsbase;
+} __attribute__((preserve_access_index));
+
 struct task_struct {
     int pid;
     int tgid;
@@ -42,6 +47,9 @@ struct task_struct {
     struct pid *thread_pid;
     struct files_struct *files;
     char comm[TP_COMM_BYTES];
+#if defined(__TARGET_ARCH_x86)
+    struct thread_struct thread;
+#endif
 } __attribute__((preserve_access_index));
 
 /* `global` names a thread whatever its namespace; `own` is what the collector calls it: 0 where it

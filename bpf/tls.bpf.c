@@ -29,6 +29,15 @@ static __always_inline tp_u64 thread_of(struct pt_regs *ctx, const struct tp_sit
     return 1ull << 63 | (ids->global >> 32) << 41 | (thread & ((1ull << 41) - 1));
 }
 
+/* Where the stack may move, what lies on it is known by its place in it. */
+static __always_inline void buffer_place(struct tp_frame *f, tp_u64 sp, tp_u64 stack_top)
+{
+    if (f->buf < sp || f->buf >= stack_top)
+        return;
+    f->buf -= stack_top;
+    f->on_stack = 1;
+}
+
 static __always_inline int call_enter(struct pt_regs *ctx, const struct tp_site_row *row,
                                       tp_u8 direction)
 {
@@ -45,6 +54,8 @@ static __always_inline int call_enter(struct pt_regs *ctx, const struct tp_site_
         .direction = direction,
     };
     tp_u64 thread = thread_of(ctx, row, &ids, &f.sp);
+    if (has_value(row, TP_VALUE_STACK_TOP))
+        buffer_place(&f, PT_REGS_SP(ctx), value_of(ctx, row, TP_VALUE_STACK_TOP));
     frame_push(thread, &f);
     return 0;
 }
@@ -64,16 +75,24 @@ static __always_inline void call_moved(tp_u64 own_ids, const struct tp_frame *f,
     bytes_moved(&m);
 }
 
+/* The call's own word. At an instruction that leaves, its place may be another than C's. */
+static __always_inline long result_of(struct pt_regs *ctx, const struct tp_site_row *row)
+{
+    long result = PT_REGS_RC(ctx);
+
+    if (row->kind == TP_SITE_LEAVE && has_value(row, TP_VALUE_LENGTH))
+        result = (long)value_of(ctx, row, TP_VALUE_LENGTH);
+    return row->result == TP_RESULT_LONG ? result : (int)result;
+}
+
 /* The bytes that the call moved, as it says itself: 0 for none. Unknown ones (the count could not
  * be read) are counted as a lost record. */
 static __always_inline tp_u64 bytes_told(struct pt_regs *ctx, const struct tp_site_row *row,
                                          const struct tp_frame *f)
 {
-    long result = PT_REGS_RC(ctx);
+    long result = result_of(ctx, row);
     tp_u64 n = 0;
 
-    if (row->result != TP_RESULT_LONG)
-        result = (int)result;
     if (result <= 0)
         return 0;
     if (row->result == TP_RESULT_ALL)
@@ -88,10 +107,8 @@ static __always_inline tp_u64 bytes_told(struct pt_regs *ctx, const struct tp_si
 /* The entry was not seen: the connection is unknown, and where the count stands too. */
 static __always_inline void call_orphaned(struct pt_regs *ctx, const struct tp_site_row *row)
 {
-    long result = PT_REGS_RC(ctx);
+    long result = result_of(ctx, row);
 
-    if (row->result != TP_RESULT_LONG)
-        result = (int)result;
     if (result <= 0)
         return;
     tp_u64 n = row->result == TP_RESULT_INT || row->result == TP_RESULT_LONG ? result : 0;
@@ -114,6 +131,10 @@ static __always_inline int call_return(struct pt_regs *ctx, const struct tp_site
             call_orphaned(ctx, row);
         return 0;
     }
+    if (has_value(row, TP_VALUE_THREAD))
+        frames_forget_empty(thread);
+    if (f.on_stack)
+        f.buf += value_of(ctx, row, TP_VALUE_STACK_TOP);
     tp_u64 n = bytes_told(ctx, row, &f);
     if (n && !f.shadowed)
         call_moved(ids.own, &f, n, cookie, row->stack);

@@ -6,7 +6,17 @@
 #ifndef TP_VALUES_BPF_H
 #define TP_VALUES_BPF_H
 
-#include "bpf/maps.bpf.h"
+#include "bpf/task.bpf.h"
+
+static __always_inline tp_u64 thread_pointer(void)
+{
+#if defined(__TARGET_ARCH_x86)
+    struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+    return BPF_CORE_READ(task, thread.fsbase);
+#else
+    return 0;
+#endif
+}
 
 /* 0 where there is no such value, or none that can be read. */
 static __always_inline tp_u64 value_of(struct pt_regs *ctx, const struct tp_site_row *row,
@@ -15,9 +25,12 @@ static __always_inline tp_u64 value_of(struct pt_regs *ctx, const struct tp_site
     const struct tp_value *v = &row->value[which];
     tp_u64 reg = v->reg, x = 0;
 
-    if (reg > sizeof(struct pt_regs) - sizeof(x))
+    if (reg == TP_THREAD_POINTER)
+        x = thread_pointer();
+    else if (reg <= sizeof(struct pt_regs) - sizeof(x))
+        bpf_probe_read_kernel(&x, sizeof(x), (void *)ctx + reg);
+    else
         return 0;
-    bpf_probe_read_kernel(&x, sizeof(x), (void *)ctx + reg);
     if (v->loads > 0 && bpf_probe_read_user(&x, sizeof(x), (void *)(x + v->offset[0])))
         return 0;
     if (v->loads > 1 && bpf_probe_read_user(&x, sizeof(x), (void *)(x + v->offset[1])))

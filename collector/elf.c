@@ -277,6 +277,12 @@ static int walk(void *host, uint64_t from, uint64_t to, tp_elf_instruction_fn *e
     return tp_image_walk(&e->image, from, to, each, cx);
 }
 
+static int find_bytes(void *host, const void *bytes, size_t n, uint64_t *ret, size_t max)
+{
+    struct tp_elf *e = host;
+    return tp_image_find(&e->image, bytes, n, ret, max);
+}
+
 int tp_elf_add_marks(struct tp_elf *elf, const struct tp_elf_mark *marks)
 {
     return tp_image_add_marks(&elf->image, marks);
@@ -314,7 +320,8 @@ int tp_elf_open(struct tp_elf **ret_elf, int fd, const char *name)
                                    .references = find_references,
                                    .function = find_function,
                                    .called = is_called,
-                                   .walk = walk};
+                                   .walk = walk,
+                                   .find = find_bytes};
     *ret_elf = e;
     return 0;
 }

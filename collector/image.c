@@ -163,3 +163,36 @@ int tp_image_pieces(struct tp_image *image, const struct tp_segment *segment, si
     }
     return 0;
 }
+
+struct bytes_search {
+    const void *bytes;
+    size_t n, max, count;
+    uint64_t *addresses;
+};
+
+static bool find_in_piece(void *cx, uint64_t address, const uint8_t *data, size_t n)
+{
+    struct bytes_search *s = cx;
+    const uint8_t *at = data, *hit;
+
+    while (s->count < s->max && (hit = memmem(at, n - (size_t)(at - data), s->bytes, s->n))) {
+        s->addresses[s->count++] = address + (uint64_t)(hit - data);
+        at = hit + 1;
+    }
+    return s->count < s->max;
+}
+
+int tp_image_find(struct tp_image *image, const void *bytes, size_t n, uint64_t *ret_addresses,
+                  size_t max)
+{
+    struct bytes_search s = {.bytes = bytes, .n = n, .max = max, .addresses = ret_addresses};
+
+    for (size_t i = 0; i < image->segment_count && s.count < max && n > 1; i++) {
+        if (image->segment[i].flags & PF_X)
+            continue;
+        int err = tp_image_pieces(image, &image->segment[i], n - 1, find_in_piece, &s);
+        if (err)
+            return err;
+    }
+    return (int)s.count;
+}

@@ -79,6 +79,10 @@ int tp_image_called(struct tp_image *image, uint64_t address);
 int tp_image_walk(struct tp_image *image, uint64_t from, uint64_t to, tp_elf_instruction_fn *each,
                   void *cx);
 
+/* As in struct tp_elf_view. */
+int tp_image_find(struct tp_image *image, const void *bytes, size_t n, uint64_t *ret_addresses,
+                  size_t max);
+
 /* Passes over the bytes of a segment in pieces that overlap by `overlap`; `each` gets the address
  * of the piece's first byte, and stops by returning false. 0 or negative errno. */
 typedef bool tp_piece_fn(void *cx, uint64_t address, const uint8_t *data, size_t n);

@@ -20,6 +20,8 @@ static const uint8_t arguments[] = {5, 4, 1, 2, 8, 9};
 #define RESULT_REGISTER 0
 #define REGISTERS (sizeof(registers) / sizeof(registers[0]))
 
+#define HAS_THREAD_POINTER 1
+
 static uint16_t place_of(unsigned int number)
 {
     return registers[number];
@@ -32,6 +34,7 @@ static const uint8_t arguments[] = {0, 1, 2, 3, 4, 5};
 #define STACK_REGISTER 31
 #define RESULT_REGISTER 0
 #define REGISTERS 32u
+#define HAS_THREAD_POINTER 0
 
 static uint16_t place_of(unsigned int number)
 {
@@ -51,6 +54,12 @@ static int value_make(struct tp_value *ret, const struct tp_tls_value *value)
         return 0;
     if (value->loads > 2)
         return -EINVAL;
+    ret->offset[0] = value->offset[0];
+    ret->offset[1] = value->offset[1];
+    if (value->base == TP_BASE_THREAD) {
+        ret->reg = TP_THREAD_POINTER;
+        return HAS_THREAD_POINTER ? 0 : -EOPNOTSUPP;
+    }
     if (value->base == TP_BASE_STACK)
         number = STACK_REGISTER;
     else if (value->base == TP_BASE_RESULT)
@@ -64,8 +73,6 @@ static int value_make(struct tp_value *ret, const struct tp_tls_value *value)
     if (number >= REGISTERS)
         return -EOPNOTSUPP;
     ret->reg = place_of(number);
-    ret->offset[0] = value->offset[0];
-    ret->offset[1] = value->offset[1];
     return 0;
 }
 

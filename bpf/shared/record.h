@@ -114,6 +114,7 @@ struct tp_value {
     short offset[2];
 };
 #define TP_NO_REGISTER 0xffffu
+#define TP_THREAD_POINTER 0xfffeu /* not in pt_regs: the thread's own variables */
 
 /* Element of the table of sites: all places that work alike, of all files, share one. */
 struct tp_site_row {

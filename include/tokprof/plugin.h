@@ -93,6 +93,7 @@ enum tp_tls_base {
     TP_BASE_ARG4,
     TP_BASE_ARG5,
     TP_BASE_ARG6,
+    TP_BASE_THREAD, /* where the thread's own variables are: fs on x86-64 */
     TP_BASE_REGISTER = 32,
 };
 
@@ -153,7 +154,8 @@ struct tp_tls_site {
     struct tp_tls_value conn; /* names the connection, or the cipher context, while it lives */
     struct tp_tls_value data; /* address of the plaintext */
     struct tp_tls_value
-        length; /* its bytes; OPEN: bytes of ciphertext, with tag if there is no `tag` */
+        length; /* its bytes; OPEN: bytes of ciphertext, with tag if there is no `tag`; LEAVE: what
+                   was moved, where that is not in the register of results */
     struct tp_tls_value count;  /* of COUNT_AT */
     struct tp_tls_value thread; /* LEAVE: what entry and exit have in common instead of a thread */
     struct tp_tls_value stack_top; /* ... and where its stack begins */
@@ -249,6 +251,9 @@ struct tp_elf_view {
     int (*called)(void *host, uint64_t address);
     /* Instructions from `from` on, until `to`. -EILSEQ at what is none. */
     int (*walk)(void *host, uint64_t from, uint64_t to, tp_elf_instruction_fn *each, void *cx);
+    /* Addresses of n (at least 2) bytes in what is no code, by a pass of its own: for files whose
+     * sections are gone. How many there are, up to max, or negative errno. */
+    int (*find)(void *host, const void *bytes, size_t n, uint64_t *ret_addresses, size_t max);
 };
 
 /* Where a stack is, or why it is not taken. */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Go's crypto/tls: a client and a server, stripped and not, HTTP/1.1 and HTTP/2, many calls at once: each call exact.
 
-test_go.py [FORM...]    FORM as in the table below
+test_go.py [FORM...]    FORM as in the table below, or "old": what older toolchains made
 """
 import json
 import os
@@ -17,7 +17,9 @@ import harness
 import recording
 
 SOURCE = harness.ROOT / "tests/e2e/clients/go/tls.go"
+SAMPLE = harness.ROOT / "tests/unit/collector/sample_go.c"
 FORMS = {"plain": ((), {}), "stripped": (("-ldflags=-s -w",), {}), "pie": (("-buildmode=pie", "-ldflags=-s -w"), {}),
+         "external": (("-buildmode=pie", "-ldflags=-s -w -linkmode=external"), {}),
          "nocgo": (("-ldflags=-s -w",), {"CGO_ENABLED": "0"})}
 AT_ONCE = 50
 
@@ -113,14 +115,35 @@ def fronted(form, program, place, side, http2):
         return judge(f"go {form}, {side}, HTTP/{2 if http2 else 1}", place, server, done, tls=True)
 
 
+def old(table, place):
+    """A program as Go made them when arguments were on the stack: its own calls, for which there is no server."""
+    program, count = place / "sample", 40
+    subprocess.run(["cc", "-O1", "-w", "-mno-red-zone", "-fno-pie", "-no-pie", "-s", f"-DTABLE={table}", "-o", program, SAMPLE], check=True)
+    done = harness.record(place / "run.tokrec", [program, str(count)])
+    problems = [f"it failed ({done.returncode}): {done.stderr[-1000:]}"] if done.returncode else []
+    rows = {row["model"]: row for row in harness.calls(place / "run.tokrec")}
+    for i in range(count):
+        row = rows.pop(f"old-{i}", None)
+        told = row and (row["usage"]["input_tokens"], row["usage"]["output_tokens"], row["transport"]["tls"], row["complete"])
+        if told != (100 + i, 7, "go", True):
+            problems.append(f"call {i}: {told}")
+    unbalanced, lost, end = recording.ledger(place / "run.tokrec")
+    problems += unbalanced + [f"invented: {model}" for model in rows] + ([f"lost: {end['lostby']}"] if lost else [])
+    return harness.report(f"go, table of {table}: {count} calls", problems)
+
+
 def main():
-    forms = sys.argv[1:] or list(FORMS)
+    forms = sys.argv[1:] or ["old", *FORMS]
     harness.require()
-    if not shutil.which("go"):
-        harness.skip("needs go (golang-go)")
+    if not shutil.which("go") or not shutil.which("cc"):
+        harness.skip("needs go (golang-go) and cc")
     if os.uname().machine != "x86_64":
         harness.skip("needs x86-64: executables of other processors are not looked into")
     status = 0
+    for table in ("12", "116", "118") if "old" in forms else ():
+        with harness.Workspace("go-old") as place:
+            status |= old(table, place)
+    forms = [form for form in forms if form != "old"]
     with harness.Workspace("go-build") as built:
         programs = {form: build(form, built) for form in forms}
         harness.private_network()
