@@ -38,6 +38,13 @@ def codex(server, home, model):
     return env, ["exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", agents.PROMPT]
 
 
+def codex_websocket(server, home, model):
+    env, args = codex(server, home, model)
+    with (home / ".codex/config.toml").open("a") as config:
+        config.write("supports_websockets = true\n")
+    return env, args
+
+
 # name: (npm package, version, program in it, how to run it, model, stack)
 EXECUTABLES = {
     "opencode-1.18": ("opencode-linux-x64", "1.18.33", "opencode", opencode, "gpt-4.1", "boringssl"),
@@ -45,14 +52,22 @@ EXECUTABLES = {
     "opencode-1.0": ("opencode-linux-x64", "1.0.152", "opencode", opencode, "gpt-4.1", "boringssl"),
     "claude-2.1": ("@anthropic-ai/claude-code-linux-x64", "2.1.330", "claude", claude, "claude-sonnet-4-5", "boringssl"),
     "codex-0.169": ("@openai/codex", "0.169.0-linux-x64", "codex", codex, "gpt-5", "rustls"),
+    "codex-0.169-ws": ("@openai/codex", "0.169.0-linux-x64", "codex", codex_websocket, "gpt-5", "rustls"),
+    "codex-0.150-ws": ("@openai/codex", "0.150.0-linux-x64", "codex", codex_websocket, "gpt-5", "rustls"),
     "codex-0.150": ("@openai/codex", "0.150.0-linux-x64", "codex", codex, "gpt-5", "rustls"),
 }
+
+
+def scenario_of(how):
+    """Codex has no tool to read files with but its shell."""
+    steps = [{"run": "cat notes.txt"}, *agents.SCENARIO["steps"][1:]] if how in (codex, codex_websocket) else agents.SCENARIO["steps"]
+    return {**agents.SCENARIO, "steps": steps, "websocket": {"deflate": True}}
 
 
 def install(name):
     """Installs one release into its own folder of the cache; returns the largest file of the program's name."""
     package, version, program = EXECUTABLES[name][:3]
-    folder = agents.CACHE / name
+    folder = agents.CACHE / name.replace("-ws", "")
     if not (folder / "node_modules" / package / "package.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         print(f"installing {package}@{version} from npm into {folder}", flush=True)
@@ -68,7 +83,7 @@ def one_run(name, executable, place):
     for folder in (home, work):
         folder.mkdir(parents=True, exist_ok=True)
     (work / "notes.txt").write_text("one\ntwo – zwei\nthree\n")
-    with harness.Server(place / "server", agents.SCENARIO, work) as server:
+    with harness.Server(place / "server", scenario_of(how), work) as server:
         env, args = how(server.ready, home, model)
         env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "NODE_EXTRA_CA_CERTS": server.ready["ca"], "LANG": "C.UTF-8",
                "TERM": "dumb", "NO_COLOR": "1", "CI": "1", **env}
@@ -77,6 +92,10 @@ def one_run(name, executable, place):
         truth = server.truth()
     count = len(compare.model_calls(truth))
     problems = compare.exact(harness.calls(place / "run.tokrec"), truth, stack)
+    transports = sorted({line["http"] for line in compare.model_calls(truth)})
+    wanted = {codex_websocket: ["websocket"], codex: ["2"]}.get(how)
+    if wanted and transports != wanted:
+        problems.append(f"the test did not test: over {transports}")
     if done.returncode or count == 0:
         problems.append(f"{count} calls; the agent ended with {done.returncode}: {done.stderr[-1500:]}")
     unbalanced, lost, end = recording.ledger(place / "run.tokrec")
@@ -91,6 +110,7 @@ def main():
     harness.require()
     if os.uname().machine != "x86_64":
         harness.skip("needs x86-64: stripped executables of other processors are not looked into")
+    os.environ["TOKPROF_CLIENTS"] = str(agents.npm_install("ws", ["8"]))
     executables = {name: install(name) for name in names}
     harness.private_network()
     status = 0

@@ -150,6 +150,8 @@ class Http1Wire extends Wire {
 
   cut() { this.target.end(); }
 
+  reset() { this.target.destroy(); }
+
   async finish() { /* the framing has said so */ }
 
   closed() {
@@ -180,6 +182,8 @@ class Http2Wire extends Wire {
   body(data) { return data; }
 
   cut() { this.target.close(NGHTTP2_INTERNAL_ERROR); }
+
+  reset() { this.target.session.destroy(); }
 
   async finish() {
     if ((this.options.odd || []).includes('endless')) {
@@ -212,7 +216,7 @@ async function deliver(target, request, status, headers, pieces, options) {
   const result = { sent: 0, bytes: 0, wire_bytes: 0, end: 'whole' };
   if (options.silent) return wire.closed().then(() => ({ ...result, end: 'client' }));
   if (options.reset) {
-    socket.destroy();
+    wire.reset();
     return { ...result, end: 'cut' };
   }
   const bodyless = request.method === 'HEAD';
