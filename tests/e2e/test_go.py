@@ -58,10 +58,9 @@ def plan_of(server, address, ca, http2, tls12=False):
     return requests
 
 
-def judge(what, place, server, done, tls=None):
-    rows, truth = harness.calls(place / "run.tokrec"), server.truth()
-    for line in truth:
-        line["tls"] = tls if tls is not None else line["tls"]
+def judge(what, place, server, done, **transport):
+    """`transport`: what the Go server changes of what the referee sees."""
+    rows, truth = harness.calls(place / "run.tokrec"), [{**line, **transport} for line in server.truth()]
     problems = [f"it failed ({done.returncode}): {done.stderr[-3000:]}"] if done.returncode else []
     problems += compare.exact(rows, truth, "go")
     unbalanced, lost, end = recording.ledger(place / "run.tokrec")
@@ -71,12 +70,12 @@ def judge(what, place, server, done, tls=None):
     return harness.report(f"{what}: {len(compare.model_calls(truth))} calls, http {', '.join(sorted(map(str, versions)))}", problems)
 
 
-def direct(form, program, place, tls12):
-    """The client and the referee, HTTP/1.1."""
+def direct(form, program, place, tls12, http2):
+    """The client and the referee."""
     with harness.Server(place / "server") as server:
-        (place / "plan.json").write_text(json.dumps(plan_of(server, server.ready["https"], server.ready["ca"], False, tls12)))
+        (place / "plan.json").write_text(json.dumps(plan_of(server, server.ready["https"], server.ready["ca"], http2, tls12)))
         done = harness.record(place / "run.tokrec", [program, "client", place / "server", place / "plan.json"])
-        return judge(f"go {form}, client, TLS {'1.2' if tls12 else '1.3'}", place, server, done)
+        return judge(f"go {form}, client, TLS {'1.2' if tls12 else '1.3'}, HTTP/{2 if http2 else 1}", place, server, done)
 
 
 class Front:
@@ -112,7 +111,7 @@ def fronted(form, program, place, side, http2):
             done = front.stop()
             done.returncode |= played.returncode
             done.stderr += played.stderr
-        return judge(f"go {form}, {side}, HTTP/{2 if http2 else 1}", place, server, done, tls=True)
+        return judge(f"go {form}, {side}, HTTP/{2 if http2 else 1}", place, server, done, tls=True, http="2" if http2 else "1.1")
 
 
 def old(table, place):
@@ -148,7 +147,8 @@ def main():
         programs = {form: build(form, built) for form in forms}
         harness.private_network()
         for form, program in programs.items():
-            runs = [lambda p, tls12=tls12: direct(form, program, p, tls12) for tls12 in (False, True)]
+            runs = [lambda p, tls12=tls12, h2=h2: direct(form, program, p, tls12, h2)
+                    for tls12, h2 in ((False, False), (True, False), (False, True), (True, True))]
             runs += [lambda p, side=side, h2=h2: fronted(form, program, p, side, h2)
                      for side, h2 in (("client", True), ("server", True), ("server", False))]
             for run in runs:

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 """TLS stacks other than OpenSSL, each by a client that uses it: every call found, all numbers equal to the referee's.
 
-test_stacks.py [NAME...]    NAME: wget (GnuTLS), go (crypto/tls, stripped)
+test_stacks.py [NAME...]    NAME: wget (GnuTLS), go (crypto/tls, stripped), openssl_static, openssl_stripped
 """
 import json
 import os
 import shutil
 import subprocess
 import sys
+import urllib.parse
 
 import compare
 import harness
@@ -60,7 +61,21 @@ def go(place, url, ca, body):
     return [place / "client", url, ca, body], 60, "go"
 
 
-CLIENTS = {"wget": wget, "go": go}
+def openssl_static(place, url, ca, body):
+    """OpenSSL's archives inside the executable."""
+    where, program = urllib.parse.urlsplit(url), place / "client"
+    source = harness.ROOT / "tests/e2e/clients/openssl.c"
+    subprocess.run(["cc", "-O2", "-o", program, source, "-Wl,-Bstatic", "-lssl", "-lcrypto", "-Wl,-Bdynamic"], check=True)
+    return [program, where.hostname, str(where.port), where.path, ca, body, "24"], 24, "openssl"
+
+
+def openssl_stripped(place, url, ca, body):
+    done = openssl_static(place, url, ca, body)
+    subprocess.run(["strip", place / "client"], check=True)
+    return done
+
+
+CLIENTS = {"wget": wget, "go": go, "openssl_static": openssl_static, "openssl_stripped": openssl_stripped}
 
 
 def one_run(name, place):
@@ -82,11 +97,17 @@ def one_run(name, place):
     return harness.report(f"{name}: {count} calls", problems)
 
 
+def is_here(name):
+    if not name.startswith("openssl"):
+        return shutil.which(name)
+    return shutil.which("cc") and "/" in subprocess.run(["cc", "-print-file-name=libssl.a"], stdout=subprocess.PIPE, text=True).stdout
+
+
 def main():
     harness.require()
-    names = sys.argv[1:] or [name for name in CLIENTS if shutil.which(name)]
+    names = sys.argv[1:] or [name for name in CLIENTS if is_here(name)]
     if not names:
-        harness.skip("needs wget or go")
+        harness.skip("needs wget, go, or cc and libssl.a")
     harness.private_network()
     status = 0
     for name in names:

@@ -6,7 +6,7 @@ set -eu
 
 build="cmake ninja-build pkg-config gcc libc6-dev clang libbpf-dev libelf-dev zlib1g-dev libzstd-dev libsodium-dev
        libxxhash-dev libyajl-dev libbrotli-dev libnghttp2-dev libjemalloc-dev libseccomp-dev libcap-ng-dev python3"
-test="libcriterion-dev openssl curl wget golang-go zstd nodejs ruby ca-certificates
+test="libcriterion-dev openssl curl wget golang-go libssl-dev zstd nodejs ruby ca-certificates
       nghttp2-client nghttp2-server python3-h2 python3-httpx"
 agent="nodejs npm ruby ca-certificates openssl python3"
 kernel="qemu-system-x86 busybox-static cpio curl zstd nodejs openssl python3"
