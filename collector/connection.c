@@ -393,7 +393,7 @@ void tp_connection_end(struct tp_connection *c, enum tp_exchange_end why, bool e
     c->http2 = NULL;
     tp_websocket_end(c->websocket, why);
     c->websocket = NULL;
-    tp_head_done(&c->upgrade);
+    tp_connection_forget_upgrade(c);
     while (c->first)
         end_pending(c, c->first, why);
     for (int d = 0; d < 2; d++) {

@@ -10,8 +10,8 @@
 #define TP_CONNECTION_H
 
 #include "bpf/shared/record.h"
+#include "collector/body.h"
 #include "collector/conn.h"
-#include "collector/encodings.h"
 #include "collector/http1.h"
 
 struct tp_pending {
@@ -49,9 +49,7 @@ struct tp_side {
     uint64_t last_offset, last_peer; /* of the latest record */
     struct tp_mark mark;             /* where the head at hand began */
     struct tp_pending *current;      /* whose message is open */
-    struct tp_decoder *decoder;
-    const char *undecodable; /* why the rest of this body cannot be decoded */
-    uint64_t undecoded_bytes;
+    struct tp_body body;             /* of it */
     uint64_t untold_bytes; /* missing, and not told to anyone yet: every hole passes through here */
     uint64_t skipped_bytes; /* seen, but belonging to nothing */
     bool had_gap;
@@ -78,7 +76,7 @@ struct tp_connection {
     bool tunnel;    /* CONNECT was granted */
     struct tp_http2 *http2;         /* or NULL: HTTP/1 */
     struct tp_websocket *websocket; /* what an upgrade led to, or NULL */
-    struct tp_head upgrade;         /* the request that asked for it; `fields` is NULL: none did */
+    struct tp_head *upgrade;        /* the request that asked for it, or NULL */
     const char *opaque;             /* why this is neither, or NULL */
     uint64_t opaque_bytes;
     struct tp_mark now; /* the record at hand */
@@ -123,6 +121,8 @@ extern const struct tp_http1_ops tp_side_http1_ops;
 
 /* An upgrade to WebSocket was granted, or is shown to have been (NULL: its head was not seen). */
 void tp_connection_upgrade(struct tp_connection *c, const struct tp_http_head *answer);
+/* What was kept of a request for it. */
+void tp_connection_forget_upgrade(struct tp_connection *c);
 void tp_connection_set_role(struct tp_connection *c, enum tp_direction requests);
 /* Is a request's head coming in that had begun when the answer at `at` was recorded, and may that
  * answer be its own? */

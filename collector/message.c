@@ -2,7 +2,7 @@
 #include "collector/connection.h"
 #include "collector/websocket.h"
 
-#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REQUEST_BYTES_MIN 18 /* "GET / HTTP/1.1\r\n\r\n" */
@@ -33,7 +33,25 @@ void tp_connection_upgrade(struct tp_connection *c, const struct tp_http_head *a
 {
     tp_http1_stop(&c->side[0].http);
     tp_http1_stop(&c->side[1].http);
-    c->websocket = tp_websocket_new(c, c->upgrade.fields ? &c->upgrade : NULL, answer);
+    c->websocket = tp_websocket_new(c, c->upgrade, answer);
+}
+
+void tp_connection_forget_upgrade(struct tp_connection *c)
+{
+    if (c->upgrade)
+        tp_head_done(c->upgrade);
+    free(c->upgrade);
+    c->upgrade = NULL;
+}
+
+/* Without memory the messages have no head. */
+static void keep_upgrade(struct tp_connection *c, const struct tp_head *head)
+{
+    c->upgrade = calloc(1, sizeof(*c->upgrade));
+    if (!c->upgrade || tp_head_copy(c->upgrade, head) == 0)
+        return;
+    free(c->upgrade);
+    c->upgrade = NULL;
 }
 
 /* ---- bodies ---- */
@@ -55,30 +73,24 @@ static void tell_hole(struct tp_side *side, uint64_t bytes)
         ops_of(side)->response_hole(side->current->x, bytes);
 }
 
-/* A broken coding costs the rest of this body, and is counted once, when it closes: the exchange
- * and the connection go on. */
+/* A NULL head was lost. */
+static void open_body(struct tp_side *side, const struct tp_head *head)
+{
+    tp_body_open(&side->body, head ? &head->http : NULL, &side->conn->owner->limits, tell_body,
+                 side);
+}
+
 static void on_body(void *cx, const uint8_t *data, size_t n)
 {
     struct tp_side *side = cx;
     if (!side->current)
         return;
-    if (side->undecodable) {
-        side->undecoded_bytes += n;
-        return;
-    }
-    int err = 0;
-    if (side->decoder)
-        err = tp_decoder_push(side->decoder, data, n);
-    else
-        tell_body(side, data, n);
-    if (err) {
-        side->undecodable = err == -E2BIG ? "too large" : err == -ENOMEM ? "no memory" : "bad data";
-        side->undecoded_bytes = n;
-    }
+    if (!side->body.sink)
+        open_body(side, NULL);
+    tp_body_push(&side->body, data, n);
 }
 
-/* Compressed bytes after a hole mean nothing (each refers to those before): the body stays
- * undecodable, while its framing goes on and finds its end. */
+/* The body may stay undecodable, while its framing goes on and finds its end. */
 static void on_hole(void *cx, uint64_t bytes)
 {
     struct tp_side *side = cx;
@@ -86,18 +98,7 @@ static void on_hole(void *cx, uint64_t bytes)
         return;
     side->untold_bytes -= bytes < side->untold_bytes ? bytes : side->untold_bytes;
     tell_hole(side, bytes);
-    if (side->decoder && !side->undecodable)
-        side->undecodable = "after a hole";
-}
-
-/* The decoder is made for the body's life; NULL where there is nothing to decode. */
-static void open_body(struct tp_side *side, const struct tp_head *head)
-{
-    const struct tp_conn_limits *limits = &side->conn->owner->limits;
-    int err = tp_decoder_new(&side->decoder, tp_http_field(&head->http, "content-encoding"),
-                             limits->decoded_ratio_max, limits->decoded_bytes_max, tell_body, side);
-    if (err)
-        side->undecodable = err == -ENOTSUP ? "unknown coding" : "no memory";
+    tp_body_hole(&side->body);
 }
 
 uint64_t tp_side_take_untold(struct tp_side *side)
@@ -109,17 +110,12 @@ uint64_t tp_side_take_untold(struct tp_side *side)
 
 void tp_side_close_body(struct tp_side *side, bool lost)
 {
-    const char *why = side->undecodable;
-    if (!why && side->decoder && !lost && tp_decoder_finish(side->decoder))
-        why = "truncated";
-    if (why && (side->undecoded_bytes || side->decoder)) {
-        tell_hole(side, side->undecoded_bytes);
-        tell_loss(side->conn, "encoding", why, side->undecoded_bytes);
-    }
-    tp_decoder_free(side->decoder);
-    side->decoder = NULL;
-    side->undecodable = NULL;
-    side->undecoded_bytes = 0;
+    uint64_t bytes;
+    const char *why = tp_body_close(&side->body, lost, &bytes);
+    if (!why)
+        return;
+    tell_hole(side, bytes);
+    tell_loss(side->conn, "encoding", why, bytes);
 }
 
 /* ---- heads ---- */
@@ -232,9 +228,9 @@ static enum tp_http1_verdict begin_request(struct tp_side *side, const struct tp
     p->connect = strcmp(head->http.method, "CONNECT") == 0;
     side->current = p;
     open_body(side, head);
-    tp_head_done(&c->upgrade);
+    tp_connection_forget_upgrade(c);
     if (tp_head_has_token(tp_http_field(&head->http, "upgrade"), "websocket"))
-        tp_head_copy(&c->upgrade, head);
+        keep_upgrade(c, head);
     return TP_HTTP1_FRAMED;
 }
 
@@ -418,8 +414,9 @@ static bool begin_headless(struct tp_side *side, const uint8_t *data, size_t n)
         return false;
     ops_of(side)->response_begin(p->x, NULL, c->now.time_ns);
     ops_of(side)->response_hole(p->x, 0);
+    open_body(side, NULL);
     if (is_binary(data, n))
-        side->undecodable = "head lost";
+        tp_body_refuse(&side->body, "head lost");
     return true;
 }
 
