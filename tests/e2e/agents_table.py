@@ -14,6 +14,7 @@ Needs what the end-to-end tests need: root, node, a build (TOKPROF_BIN_DIR).
 import argparse
 import json
 import pathlib
+import re
 import sys
 
 import agents
@@ -51,7 +52,7 @@ class Executable:
 
     def __init__(self, name, version):
         known = test_stripped.EXECUTABLES
-        base = next((n for n in known if n == name), None) or next(n for n in known if n.rsplit("-", 1)[0] == name)
+        base = next((n for n in known if n == name), None) or next(n for n in known if re.split(r"-\d", n)[0] == name)
         entry = list(known[base])
         if version:
             suffix = entry[1].partition("-")[2]
@@ -59,7 +60,7 @@ class Executable:
             base = f"{name}-{version}"
             known[base] = tuple(entry)
         self.key, self.stack = base, entry[5]
-        self.name, self.version = name.rsplit("-", 1)[0] if name in known and not version else name, entry[1].partition("-")[0]
+        self.name, self.version = re.split(r"-\d", name)[0], entry[1].partition("-")[0]
         self.runtime = RUNTIMES.get(self.stack, "")
         self.program = test_stripped.install(base)
 
