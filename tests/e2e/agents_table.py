@@ -13,6 +13,7 @@ Needs what the end-to-end tests need: root, node, a build (TOKPROF_BIN_DIR).
 """
 import argparse
 import json
+import os
 import pathlib
 import re
 import sys
@@ -63,6 +64,7 @@ class Executable:
         self.name, self.version = re.split(r"-\d", name)[0], entry[1].partition("-")[0]
         self.runtime = RUNTIMES.get(self.stack, "")
         self.program = test_stripped.install(base)
+        os.environ["TOKPROF_CLIENTS"] = str(agents.npm_install("ws", ["8"]))  # the referee's WebSocket
 
     def run(self, place):
         return test_stripped.one_run(self.key, self.program, place)[0]
