@@ -38,6 +38,7 @@ struct tp_websocket {
     struct tp_head head; /* of each request, made of the one that agreed on the protocol */
     bool head_known;
     uint64_t stray_bytes;
+    struct tp_buf held; /* answers that were reported before their requests */
 };
 
 static const struct tp_exchange_ops *ops_of(const struct tp_websocket *w)
@@ -372,6 +373,7 @@ struct tp_websocket *tp_websocket_new(struct tp_connection *c, const struct tp_h
         return NULL;
     w->conn = c;
     w->last_next = &w->first;
+    tp_buf_init(&w->held, c->owner->limits.held_bytes_max);
     for (int i = 0; i < 2; i++) {
         struct direction *d = &w->direction[i];
         d->owner = w;
@@ -384,21 +386,49 @@ struct tp_websocket *tp_websocket_new(struct tp_connection *c, const struct tp_h
     return w;
 }
 
+static void release_held(struct tp_websocket *w)
+{
+    struct tp_buf held = w->held;
+    tp_buf_init(&w->held, held.max);
+    tp_ws_frames_feed(&w->direction[!w->conn->request_direction].frames, held.data, held.len);
+    tp_buf_done(&held);
+}
+
+/* Requests that are known to have gone are not here: on their way, from another thread, or lost. */
+static bool requests_are_behind(const struct tp_websocket *w, uint64_t more)
+{
+    const struct tp_side *requests = &w->conn->side[w->conn->request_direction];
+    return requests->told > requests->position + more;
+}
+
 void tp_websocket_feed(struct tp_websocket *w, enum tp_direction direction, const uint8_t *data,
                        size_t n)
 {
+    bool request = w->conn->request_direction == (int)direction;
+    if (!request && requests_are_behind(w, 0) && tp_buf_add(&w->held, data, n) == 0)
+        return;
+    if (!request)
+        release_held(w);
     tp_ws_frames_feed(&w->direction[direction].frames, data, n);
+    if (request && !requests_are_behind(w, n))
+        release_held(w);
 }
 
 void tp_websocket_hole(struct tp_websocket *w, enum tp_direction direction, uint64_t bytes)
 {
+    bool request = w->conn->request_direction == (int)direction;
+    if (!request)
+        release_held(w);
     tp_ws_frames_hole(&w->direction[direction].frames, bytes);
+    if (request && !requests_are_behind(w, bytes))
+        release_held(w);
 }
 
 void tp_websocket_end(struct tp_websocket *w, enum tp_exchange_end why)
 {
     if (!w)
         return;
+    release_held(w);
     for (int i = 0; i < 2; i++)
         message_undecoded(&w->direction[i]);
     while (w->first)

@@ -210,6 +210,24 @@ Test(websocket, ends_what_is_open_with_its_connection)
     cr_expect_eq(call_at(0)->why, TP_END_CLOSED);
 }
 
+/* Two threads of a process may report out of turn: the answer's reader before the request's writer.
+ */
+Test(websocket, waits_for_a_request_that_is_reported_after_its_answer)
+{
+    upgrade("");
+    struct wire before = wire;
+    send_frame(true, 0x81, "{\"a\":1}", 7, true);
+    say("{\"last\":1}");
+    struct wire after = wire;
+    wire = before;
+    ask("{\"a\":1}");
+    wire = after;
+    cr_expect_str_eq(text_of(&call_at(0)->request), "{\"a\":1}");
+    cr_expect_str_eq(text_of(&call_at(0)->response), "data: {\"last\":1}\n\n");
+    cr_expect_eq(call_at(0)->why, TP_END_COMPLETE);
+    cr_expect_eq(log_.losses, 0);
+}
+
 /* ---- compression ---- */
 
 static void deflate_init(z_stream *z)
