@@ -4,6 +4,7 @@
 recordings by a user who has three capabilities and no more."""
 import os
 import pathlib
+import pwd
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,8 @@ import harness
 import recording
 
 PROBING = (1 << 39) | (1 << 38) | (1 << 19)  # CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE (linux/capability.h)
-UID = 1000
+USER = pwd.getpwnam("nobody")  # on every machine; it has no home
+UID, GID = USER.pw_uid, USER.pw_gid
 OWN = 'grep -E "^(Cap|NoNewPrivs|Seccomp:)" /proc/self/status'
 
 
@@ -184,13 +186,13 @@ def library(name):
 def as_user(capabilities):
     """Runs what follows as a plain user with these, as login tools grant them."""
     names = ",".join("+" + c.removeprefix("cap_") for c in capabilities)
-    return ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups", "--inh-caps", names, "--ambient-caps", names]
+    return ["setpriv", "--reuid", str(UID), "--regid", str(GID), "--clear-groups", "--inh-caps", names, "--ambient-caps", names]
 
 
 def user_directory(place, name):
     mine = place / name
     mine.mkdir()
-    os.chown(mine, UID, UID)
+    os.chown(mine, UID, GID)
     place.chmod(0o755)
     return mine
 
@@ -211,7 +213,7 @@ def user_records(place, server, prefix, tokprof, uid=UID, env=None):
     for path in (place / "server", place / "server/ready.json", pathlib.Path(server.ready["ca"])):
         path.chmod(0o755)
     calls_line = "; ".join(curl(place, server, f"call-{i}") for i in range(5))
-    recorder = Recorder(mine, f"touch begun; {calls_line}; {waits_for(mine, 'go')}", prefix, tokprof, {"HOME": str(mine), **(env or {})})
+    recorder = Recorder(mine, f"touch begun; {calls_line}; {waits_for(mine, 'go')}", prefix, tokprof, {"HOME": str(mine), "TOKPROF_KEY_FILE": str(mine / "key"), **(env or {})})
     harness.wait_until(lambda: len(server.truth()) == 5, 30, "the calls")
     for name, pid in parts_of(recorder.process.pid).items():
         status = status_of(pid)
@@ -234,11 +236,11 @@ def user_with_file_capabilities(place, server):
         return
     tokprof = program(place)
     subprocess.run(["setcap", "cap_bpf,cap_perfmon,cap_sys_ptrace+ep", str(tokprof) + "-record"], check=True)
-    yield from user_records(place, server, ["setpriv", "--reuid", str(UID), "--regid", str(UID), "--clear-groups"], tokprof)
+    yield from user_records(place, server, ["setpriv", "--reuid", str(UID), "--regid", str(GID), "--clear-groups"], tokprof)
 
 
 def user_behind_sudo(place, server):
-    yield from user_records(place, server, [], harness.TOKPROF, env={"SUDO_UID": str(UID), "SUDO_GID": str(UID)})
+    yield from user_records(place, server, [], harness.TOKPROF, env={"SUDO_UID": str(UID), "SUDO_GID": str(GID)})
 
 
 def main():
