@@ -367,6 +367,8 @@ static void prescan(struct tp_attacher *a)
 static int confine(struct tp_attacher *a)
 {
     char text[256];
+
+    tp_privilege_come_first();
     int err = tp_privilege_keep_probing(a->user);
 
     if (err) {

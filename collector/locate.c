@@ -100,6 +100,20 @@ static void drop_lesser(struct tp_location *l)
     l->found_count = kept;
 }
 
+/* Its program's own calls are found for certain: nothing that is found otherwise can be better, and
+ * a search takes time in which a process may begin to talk. */
+static bool is_certain(const struct tp_location *l, const struct tp_tls_ops *ops)
+{
+    for (uint32_t i = 0; i < l->found_count; i++) {
+        const struct tp_found *f = &l->found[i];
+        const struct tp_tls_ops *found = tls_plugin((size_t)f->stack)->ops.tls;
+        if (f->at.count > 0 && f->at.confidence == 100 && found->layer == TP_TLS_STREAM &&
+            strcmp(found->library, ops->library) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void ask_plugins(struct tp_elf *elf, struct tp_location *l)
 {
     const struct tp_plugin *plugin;
@@ -109,6 +123,8 @@ static void ask_plugins(struct tp_elf *elf, struct tp_location *l)
     for (size_t i = 0; (plugin = tls_plugin(i)) && i < UINT16_MAX; i++) {
         if (l->found_count == TP_STACKS_MAX)
             return;
+        if (is_certain(l, plugin->ops.tls))
+            continue;
         struct tp_found *f = &l->found[l->found_count];
         memset(f, 0, sizeof(*f));
         f->stack = (int32_t)i;

@@ -13,6 +13,7 @@
 
 #include "collector/channel.h"
 #include "collector/child.h"
+#include "collector/privilege.h"
 
 #define STARTS_MAX 4
 /* A file of a GiB on a slow disk is read in this time. */
@@ -84,6 +85,7 @@ static int locator_run(void *cx, int channel)
     struct request request;
     int fd;
 
+    tp_privilege_come_first();
     if (tp_child_confine("locator", options->identity, options->debug))
         return 1;
     for (;;) {

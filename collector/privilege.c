@@ -17,6 +17,9 @@
 #define CAP_BPF 39
 #endif
 
+/* Short waits for a processor, no matter who else wants it. */
+#define URGENT_NICE (-10)
+
 static const struct {
     unsigned int number;
     const char *name;
@@ -110,6 +113,11 @@ int tp_privilege_keep_probing(const struct tp_identity *identity)
 int tp_privilege_drop_all(const struct tp_identity *identity)
 {
     return become_with(identity, 0);
+}
+
+void tp_privilege_come_first(void)
+{
+    setpriority(PRIO_PROCESS, 0, URGENT_NICE);
 }
 
 void tp_privilege_protect_memory(void)

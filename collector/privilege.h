@@ -24,6 +24,10 @@ int tp_privilege_keep_probing(const struct tp_identity *identity);
 /* Becomes that user for good, and keeps no capability. 0 or negative errno. */
 int tp_privilege_drop_all(const struct tp_identity *identity);
 
+/* Runs before others where it is allowed to (CAP_SYS_NICE): a library that a process has just
+ * mapped is to be probed before it is used. What is forked from now on inherits it. */
+void tp_privilege_come_first(void);
+
 /* No core dump, and no other process of the user's may read the memory: it holds prompts. */
 void tp_privilege_protect_memory(void);
 
