@@ -34,8 +34,12 @@ def report(bench, what, values, unit, aim="", note=""):
 
 
 def ratios(bench, what, without, with_, aim="", note=""):
-    """Of each pair, with over without."""
-    report(bench, what, [b / a for a, b in zip(without, with_)], "times", aim, f"{len(without)} pairs{'; ' if note else ''}{note}")
+    """Of each pair, with over without; a pair whose baseline took no time that the clock can show says nothing."""
+    pairs = [b / a for a, b in zip(without, with_) if a > 0]
+    if pairs:
+        report(bench, what, pairs, "times", aim, f"{len(pairs)} pairs{'; ' if note else ''}{note}")
+    else:
+        print("\t".join([bench, what, "-", "-", "-", "times", str(aim), "too short to measure"]), flush=True)
 
 
 def cpu_seconds(pid):

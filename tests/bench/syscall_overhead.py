@@ -5,7 +5,7 @@ recording of something else runs, and when it is recorded itself.
 
 syscall_overhead.py [--smoke] [ROUNDS]
 """
-import os
+import resource
 import subprocess
 import sys
 import time
@@ -13,15 +13,15 @@ import time
 import benchlib
 import harness
 
-BLOCKS = 20_000 if benchlib.SMOKE else 1_000_000
+BLOCKS = 200_000 if benchlib.SMOKE else 1_000_000
 DD = ["dd", "if=/dev/zero", "of=/dev/null", "bs=1", f"count={BLOCKS}", "status=none"]
 
 
 def processor_seconds(command):
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    after = os.times()
-    return (after.children_user - before.children_user) + (after.children_system - before.children_system)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
 
 
 def beside(place, options):
@@ -38,7 +38,8 @@ def beside(place, options):
 
 def inside(place, options):
     """dd recorded; its own time, by its parent within the recording."""
-    clock = f"import os, subprocess; subprocess.run({DD!r}); t = os.times(); print(t.children_user + t.children_system)"
+    clock = (f"import resource, subprocess; subprocess.run({DD!r}); t = resource.getrusage(resource.RUSAGE_CHILDREN); "
+             "print(t.ru_utime + t.ru_stime)")
     done = harness.record(place / "inside.tokrec", [sys.executable, "-c", clock], options)
     return float(done.stdout)
 
