@@ -2,11 +2,16 @@
 #include "collector/body.h"
 
 #include <errno.h>
+#include <string.h>
+
+/* How much of a body shows whether it is text. */
+#define TEXT_BYTES 64
 
 void tp_body_open(struct tp_body *b, const struct tp_http_head *head,
                   const struct tp_conn_limits *limits, tp_decoder_sink *sink, void *cx)
 {
     *b = (struct tp_body){.sink = sink, .cx = cx};
+    b->doubted = !head;
     if (!head)
         return;
     int err = tp_decoder_new(&b->decoder, tp_http_field(head, "content-encoding"),
@@ -15,9 +20,22 @@ void tp_body_open(struct tp_body *b, const struct tp_http_head *head,
         b->undecodable = err == -ENOTSUP ? "unknown coding" : "no memory";
 }
 
+/* Compressed text has control bytes in it. */
+static bool is_binary(const uint8_t *data, size_t n)
+{
+    for (size_t i = 0; i < n && i < TEXT_BYTES; i++)
+        if (data[i] < 0x20 && data[i] != '\t' && data[i] != '\n' && data[i] != '\r')
+            return true;
+    return false;
+}
+
 void tp_body_push(struct tp_body *b, const uint8_t *data, size_t n)
 {
     int err = 0;
+
+    if (b->doubted && !b->decoder && is_binary(data, n))
+        b->undecodable = "head lost";
+    b->doubted = false;
 
     if (b->undecodable) {
         b->undecoded_bytes += n;
@@ -39,9 +57,21 @@ void tp_body_hole(struct tp_body *b)
         b->undecodable = "after a hole";
 }
 
-void tp_body_refuse(struct tp_body *b, const char *why)
+void tp_body_doubt(struct tp_body *b)
 {
-    b->undecodable = why;
+    b->doubted = true;
+}
+
+static bool begins_with(const uint8_t *data, size_t n, const char *s)
+{
+    size_t len = strlen(s);
+    return n >= len && memcmp(data, s, len) == 0;
+}
+
+bool tp_body_is_events(const uint8_t *data, size_t n)
+{
+    return begins_with(data, n, "data:") || begins_with(data, n, "event:") ||
+           memmem(data, n, "\ndata: {", 8);
 }
 
 const char *tp_body_close(struct tp_body *b, bool cut, uint64_t *ret_undecoded_bytes)

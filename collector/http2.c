@@ -73,11 +73,8 @@ static struct tp_http2_stream *stream_of(struct direction *d, uint32_t id)
 /* Joined in the middle of an answer: text of events shows which way answers go. */
 static void role_by_events(struct direction *d, const uint8_t *data, size_t n)
 {
-    bool events = (n >= 5 && memcmp(data, "data:", 5) == 0) ||
-                  (n >= 6 && memcmp(data, "event:", 6) == 0) || memmem(data, n, "\ndata: {", 8);
-    if (!events)
-        return;
-    tp_connection_set_role(d->owner->conn, !d->which);
+    if (tp_body_is_events(data, n))
+        tp_connection_set_role(d->owner->conn, !d->which);
 }
 
 static void take_data(struct direction *d, uint32_t id, const uint8_t *data, size_t n)

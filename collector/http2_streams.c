@@ -7,8 +7,6 @@
 
 /* Servers allow 100 to 256 at a time. */
 #define STREAMS_MAX 1024
-/* How much of a body shows whether it is text. */
-#define TEXT_BYTES 64
 
 static const struct tp_exchange_ops *ops_of(const struct tp_http2_streams *t)
 {
@@ -146,10 +144,11 @@ static void message_begin(struct tp_http2_stream *s, enum tp_http2_part part,
 {
     struct tp_http2_message *m = &s->message[part];
     m->begun = true;
-    m->doubted = !head || partial;
     m->counted = head && read_length(head, &m->left);
     tp_body_open(&m->body, head, &s->owner->conn->owner->limits,
                  part == TP_HTTP2_REQUEST ? tell_request : tell_answer, s);
+    if (partial)
+        tp_body_doubt(&m->body);
 }
 
 static void message_end(struct tp_http2_stream *s, enum tp_http2_part part, bool cut)
@@ -160,14 +159,6 @@ static void message_end(struct tp_http2_stream *s, enum tp_http2_part part, bool
         return;
     tell_hole(s, part, bytes);
     tell_loss(s->owner, "encoding", why, bytes);
-}
-
-static bool is_binary(const uint8_t *data, size_t n)
-{
-    for (size_t i = 0; i < n && i < TEXT_BYTES; i++)
-        if (data[i] < 0x20 && data[i] != '\t' && data[i] != '\n' && data[i] != '\r')
-            return true;
-    return false;
 }
 
 void tp_http2_stream_body(struct tp_http2_stream *s, enum tp_http2_part part, const uint8_t *data,
@@ -182,9 +173,6 @@ void tp_http2_stream_body(struct tp_http2_stream *s, enum tp_http2_part part, co
         tp_http2_stream_answer(s, NULL, false);
         tell_hole(s, part, 0);
     }
-    if (m->doubted && !m->body.decoder && is_binary(data, n))
-        tp_body_refuse(&m->body, "head lost");
-    m->doubted = false;
     if (n)
         count_down(m, n);
     tp_body_push(&m->body, data, n);

@@ -12,7 +12,6 @@ enum tp_http2_part { TP_HTTP2_REQUEST, TP_HTTP2_ANSWER };
 struct tp_http2_message {
     bool begun, done;
     bool lost;    /* its end may have been missed */
-    bool doubted; /* its coding may be unknown, and no byte of the body was seen yet */
     bool counted; /* its head said how long it is: `left` bytes are to come */
     uint64_t left;
     struct tp_body body;

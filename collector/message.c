@@ -383,28 +383,13 @@ static bool begins_with(const uint8_t *data, size_t n, const char *s)
 
 /* Recording may start in mid-stream, of an answer that is worth having: its usage comes last. Event
  * streams show what they are; JSON is only trusted where the role is known. */
-static bool looks_like_events(const uint8_t *data, size_t n)
-{
-    return begins_with(data, n, "data:") || begins_with(data, n, "event:") ||
-           memmem(data, n, "\ndata: {", 8);
-}
-
 static bool looks_like_json(const uint8_t *data, size_t n)
 {
     return begins_with(data, n, "{\"") || begins_with(data, n, "[{") || memmem(data, n, "\":", 2);
 }
 
-/* Without its head, compressed text cannot be known; control bytes give it away. */
-static bool is_binary(const uint8_t *data, size_t n)
-{
-    for (size_t i = 0; i < n && i < 64; i++)
-        if (data[i] < 0x20 && data[i] != '\t' && data[i] != '\n' && data[i] != '\r')
-            return true;
-    return false;
-}
-
 /* An answer whose head was lost: to whom does it go? */
-static bool begin_headless(struct tp_side *side, const uint8_t *data, size_t n)
+static bool begin_headless(struct tp_side *side)
 {
     struct tp_connection *c = side->conn;
     tp_side_catch_up(tp_side_other(side), c->now.peer_offset);
@@ -415,8 +400,6 @@ static bool begin_headless(struct tp_side *side, const uint8_t *data, size_t n)
     ops_of(side)->response_begin(p->x, NULL, c->now.time_ns);
     ops_of(side)->response_hole(p->x, 0);
     open_body(side, NULL);
-    if (is_binary(data, n))
-        tp_body_refuse(&side->body, "head lost");
     return true;
 }
 
@@ -432,20 +415,20 @@ static bool on_stray(void *cx, const uint8_t *data, size_t n, bool after_gap)
     }
     side->residue = true;
     if (c->request_direction < 0) {
-        if (c->opaque || !looks_like_events(data, n))
+        if (c->opaque || !tp_body_is_events(data, n))
             return false;
         tp_connection_set_role(c, !side->direction);
-        return begin_headless(side, data, n);
+        return begin_headless(side);
     }
     if (is_requests(side)) {
         tp_pending_disown(c);
         return false;
     }
     if (after_gap)
-        return begin_headless(side, data, n);
-    if (side->had_head || !(looks_like_events(data, n) || looks_like_json(data, n)))
+        return begin_headless(side);
+    if (side->had_head || !(tp_body_is_events(data, n) || looks_like_json(data, n)))
         return false;
-    return begin_headless(side, data, n);
+    return begin_headless(side);
 }
 
 static void on_skipped(void *cx, uint64_t bytes)

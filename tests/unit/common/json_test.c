@@ -325,7 +325,7 @@ static size_t random_value(char *out, size_t room, unsigned *seed, int depth)
         if (i)
             out[n++] = ',';
         if (kind == 3)
-            n += (size_t)sprintf(out + n, "\"k%u\" :", next(seed) % 9);
+            n += (size_t)snprintf(out + n, room - n, "\"k%u\" :", next(seed) % 9);
         n += random_value(out + n, (room - n) / 2, seed, depth - 1);
     }
     out[n++] = kind == 2 ? ']' : '}';
